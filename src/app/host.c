@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps that the verbs have in common: policy, role, plan. */
+#include "app/host.h"
+
+#include "engine/collect.h"
+#include "plan/resolve.h"
+#include "policy/policy-check.h"
+#include "policy/policy-load.h"
+#include "sys/knob.h"
+
+/**
+ * host_open() - begins with a host
+ * @cli: the command line; must outlive the host
+ * @ret: the host; close with host_close()
+ *
+ * Return: 0, or negative errno when --root cannot be used.
+ */
+int host_open(const struct cli *cli, struct host *ret)
+{
+	int r = 0;
+
+	*ret = (struct host){ .cli = cli, .root = ROOT_LIVE, .knobs = -ENODATA };
+	ret->paths = (struct policy_paths){ cli->policy.items, cli->policy.n };
+	policy_init(&ret->policy);
+	if (cli->root)
+		r = root_open_tree(cli->root, &ret->root);
+	return r;
+}
+
+/** host_close() - frees everything the host holds */
+void host_close(struct host *h)
+{
+	close_fd(h->knobs);
+	plan_free(&h->plan);
+	facts_free(&h->facts);
+	policy_free(&h->policy);
+	diags_free(&h->diags);
+	arena_free(&h->sources.arena);
+	root_close(&h->root);
+}
+
+/** host_load_files() - reads and parses the files of @paths into @p; 0, faults or not, or -ENOMEM */
+int host_load_files(struct host *h, const struct policy_paths *paths, struct policy *p,
+		    struct diags *d)
+{
+	struct policy_source *s;
+	int r;
+
+	h->sources.list.n = 0;
+	r = policy_files_find(&h->root, paths, &h->sources, d);
+	if (r < 0)
+		return r;
+	array_foreach(s, &h->sources.list) {
+		r = policy_load(p, s->path, s->text, s->len, d);
+		if (r < 0)
+			return r;
+	}
+	return d->oom ? -ENOMEM : 0;
+}
+
+/**
+ * host_load_policy() - the policy, as far as it does not hang on the role
+ * @h: the host
+ *
+ * Return: 0, with faults in h->diags; -ENOMEM.
+ */
+int host_load_policy(struct host *h)
+{
+	return host_load_files(h, &h->paths, &h->policy, &h->diags);
+}
+
+/* Brings the role's file from the library under what the policy says itself. */
+static int load_library_role(struct host *h, const struct role_choice *role)
+{
+	struct policy_source src;
+	int r;
+
+	if (!role_name_valid(role->name)) {
+		diag_add(&h->diags, SEVERITY_ERROR,
+			 role->source == ROLE_OPTION ? "--role" : role->where, role->line,
+			 "'%s' cannot name a role; expected letters, digits, _ . @ -", role->name);
+		return 0;
+	}
+	r = policy_files_library(&h->root, &h->paths, role->name, &h->sources, &src, &h->diags);
+	if (r <= 0)
+		return r;
+	return policy_load_library(&h->policy, role->name, src.path, src.text, src.len, &h->diags);
+}
+
+/**
+ * host_resolve() - the role of the host, and what the policy wants of it
+ * @h: the host, its policy loaded without a fault
+ *
+ * Return: 0, with faults in h->diags and findings in h->plan; negative errno.
+ */
+int host_resolve(struct host *h)
+{
+	struct role_choice role;
+	int r = collect_host(&h->root, &h->facts);
+
+	if (r == 0 && !h->cli->role)
+		r = collect_role(&h->root, h->root.live ? getenv("CREDENTIALS_DIRECTORY") : NULL,
+				 &h->facts, &h->diags);
+	if (r < 0)
+		return r;
+	resolve_role(&h->policy, &h->facts, h->cli->role, &role);
+	if (role.name)
+		r = load_library_role(h, &role);
+	if (r == 0)
+		r = policy_check(&h->policy, &h->diags);
+	if (r == 0 && h->diags.errors == 0)
+		r = resolve_wanted(&h->policy, &role, &h->plan);
+	return r;
+}
+
+/**
+ * host_read() - what the kernel holds just now, beside what is wanted
+ * @h: the host, resolved
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int host_read(struct host *h)
+{
+	int r;
+
+	h->knobs = knob_open(&h->root);
+	r = collect_knobs(&h->root, h->knobs, &h->plan, &h->facts);
+	return r < 0 ? r : resolve_found(&h->policy, &h->facts, &h->plan);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef THPD_APP_HOST_H
+#define THPD_APP_HOST_H
+
+#include "app/cli.h"
+#include "engine/policy-files.h"
+#include "model/facts.h"
+#include "model/plan.h"
+#include "sys/root.h"
+
+/* One run's view of a host: what the policy says, what is there, and what follows. */
+struct host {
+	const struct cli *cli;
+	struct root root;
+	struct policy_paths paths;
+	struct policy_sources sources;
+	struct policy policy;
+	struct facts facts;
+	struct plan plan;
+	struct diags diags; /* faults of the policy */
+	int knobs;	    /* the directory of the settings, or negative errno */
+};
+
+int host_open(const struct cli *cli, struct host *ret);
+int host_load_policy(struct host *h);
+int host_resolve(struct host *h);
+int host_read(struct host *h);
+int host_load_files(struct host *h, const struct policy_paths *paths, struct policy *p,
+		    struct diags *d);
+void host_close(struct host *h);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "app/verbs.h"
+
+#include "policy/policy-check.h"
+#include "policy/policy-load.h"
+
+/* host_role must name a role of the policy or of the library. */
+static int check_host_role(struct host *h, const struct policy *p, struct diags *d)
+{
+	struct policy_source src;
+	size_t before = d->list.n;
+	int r;
+
+	if (!p->host_role || policy_role(p, p->host_role))
+		return 0;
+	r = policy_files_library(&h->root, &h->paths, p->host_role, &h->sources, &src, d);
+	if (r == 0 && d->list.n == before)
+		diag_add(d, SEVERITY_ERROR, p->host_role_pos.file, p->host_role_pos.line,
+			 "host_role: there is no role '%s'; expected one that the policy or the "
+			 "role library has", p->host_role);
+	return r < 0 ? r : 0;
+}
+
+static int check_whole(struct host *h, const struct policy *p, struct diags *d)
+{
+	int r = policy_check(p, d);
+
+	return r < 0 ? r : check_host_role(h, p, d);
+}
+
+/*
+ * A file may rely on what is installed already: it may complete a rule, or name a role from another
+ * file. So what does not hold by itself is tried again on top of the installed policy.
+ */
+static int check_on_top(struct host *h, const struct policy_paths *files, bool *ret_good)
+{
+	_cleanup_policy_ struct policy p;
+	_cleanup_diags_ struct diags d = { 0 };
+	int r;
+
+	policy_init(&p);
+	r = host_load_files(h, &(struct policy_paths){ 0 }, &p, &d);
+	if (r == 0 && d.errors == 0)
+		r = host_load_files(h, files, &p, &d);
+	if (r == 0 && d.errors == 0)
+		r = check_whole(h, &p, &d);
+	*ret_good = d.errors == 0;
+	return r;
+}
+
+/* Every file of the role library, each by itself on an empty policy. */
+static int check_library(struct host *h, const char *const *roles, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_policy_ struct policy p;
+		struct policy_source src;
+		int r;
+
+		policy_init(&p);
+		if (!role_name_valid(roles[i])) {
+			diag_add(&h->diags, SEVERITY_ERROR, "role library", 0,
+				 "roles/%s.conf: expected a role's name before .conf", roles[i]);
+			continue;
+		}
+		r = policy_files_library(&h->root, &h->paths, roles[i], &h->sources, &src,
+					 &h->diags);
+		if (r > 0)
+			r = policy_load_library(&p, roles[i], src.path, src.text, src.len,
+						&h->diags);
+		if (r == 0)
+			r = policy_check(&p, &h->diags);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_files(struct host *h)
+{
+	struct policy_paths files = { (const char *const *)h->cli->args, 0 };
+	_cleanup_diags_ struct diags cross = { 0 };
+	bool good = false;
+	const struct diag *it;
+	int r;
+
+	while (h->cli->args[files.n])
+		files.n++;
+	r = host_load_files(h, &files, &h->policy, &h->diags);
+	if (r < 0 || h->diags.errors > 0)
+		return r;
+	r = check_whole(h, &h->policy, &cross);
+	if (r < 0 || cross.errors == 0)
+		return r;
+	r = check_on_top(h, &files, &good);
+	if (r < 0 || good)
+		return r;
+	array_foreach(it, &cross.list)
+		diag_add(&h->diags, it->severity, it->file, it->line, "%s", it->message);
+	return 0;
+}
+
+/** verb_check() - whether the policy, or the files given, are valid */
+int verb_check(struct host *h, const struct report_style *style)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	struct report rep = { .verb = "check", .root = h->root.path, .policy = &h->policy,
+			      .diags = &h->diags };
+	const char **roles;
+	int r;
+
+	if (h->cli->args[0]) {
+		r = check_files(h);
+	} else {
+		r = host_load_policy(h);
+		if (r == 0 && h->diags.errors == 0)
+			r = check_whole(h, &h->policy, &h->diags);
+		if (r == 0)
+			r = policy_files_roles(&h->root, &h->paths, &a, &roles, &rep.roles_n);
+		if (r == 0) {
+			rep.roles = roles;
+			r = check_library(h, roles, rep.roles_n);
+		}
+	}
+	if (r < 0)
+		return trouble(h, r, "cannot check");
+	rep.exit_status = h->diags.troubles ? EXIT_TROUBLE :
+			  h->diags.errors   ? EXIT_NOT_ALL : EXIT_GOOD;
+	return say(h, &rep, style);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs that hold the policy against the host. Each returns its exit status. */
+#include "app/verbs.h"
+
+#include "engine/apply.h"
+#include "engine/collect.h"
+#include "engine/originals.h"
+#include "engine/status.h"
+#include "plan/resolve.h"
+#include "policy/policy-check.h"
+#include "sys/knob.h"
+
+/** trouble() - says on standard error what went wrong unexpectedly; returns EXIT_TROUBLE */
+int trouble(const struct host *h, int error, const char *what)
+{
+	fprintf(stderr, "thpctl: %s%s%s: %s\n", h->root.path, *h->root.path ? ": " : "", what,
+		strerror(-error));
+	return EXIT_TROUBLE;
+}
+
+/** say() - prints the report: findings on standard error, the rest on standard output */
+int say(const struct host *h, const struct report *r, const struct report_style *style)
+{
+	int e;
+
+	/* `doctor` has its findings for a result. */
+	if (!streq(r->verb, "doctor")) {
+		report_diags(&h->diags, style, stderr);
+		report_diags(&h->plan.findings, style, stderr);
+	}
+	e = r->facts || r->verb ? 0 : -EINVAL;
+	if (e == 0)
+		e = h->cli->json ? report_json(r, stdout) : report_text(r, style, stdout);
+	if (e == 0 && fflush(stdout) != 0)
+		e = -errno;
+	if (e < 0)
+		return trouble(h, e, "the report could not be printed");
+	return r->exit_status;
+}
+
+static struct report make_report(const struct host *h, int exit_status)
+{
+	return (struct report){
+		.verb = h->cli->verb_name,
+		.exit_status = exit_status,
+		.root = h->root.path,
+		.facts = h->facts.hostname ? &h->facts : NULL,
+		.policy = &h->policy,
+		.plan = exit_status == EXIT_TROUBLE ? NULL : &h->plan,
+		.diags = &h->diags,
+	};
+}
+
+/* Policy and role. Returns -1 to go on, or the exit status of a run that ends here. */
+static int prepare(struct host *h, const struct report_style *style)
+{
+	struct report rep;
+	int r = host_load_policy(h);
+
+	if (r == 0 && h->diags.errors == 0)
+		r = host_resolve(h);
+	if (r < 0)
+		return trouble(h, r, "cannot make a plan");
+	if (h->diags.errors == 0 && h->plan.findings.errors == 0)
+		return -1;
+	rep = make_report(h, EXIT_TROUBLE);
+	return say(h, &rep, style);
+}
+
+/* The same, and what the kernel holds. */
+static int prepare_and_read(struct host *h, const struct report_style *style)
+{
+	struct report rep;
+	int r = prepare(h, style);
+
+	if (r >= 0)
+		return r;
+	r = host_read(h);
+	if (r < 0)
+		return trouble(h, r, "cannot make a plan");
+	if (h->plan.findings.errors == 0)
+		return -1;
+	rep = make_report(h, EXIT_TROUBLE);
+	rep.plan = &h->plan;
+	return say(h, &rep, style);
+}
+
+/* The exit status that the outcomes of a plan come to. */
+static int status_of(const struct host *h)
+{
+	struct report_counts c;
+
+	report_count(&h->plan, &c);
+	return c.failed ? EXIT_NOT_ALL : EXIT_GOOD;
+}
+
+/** verb_plan() - what would change, and why */
+int verb_plan(struct host *h, const struct report_style *style)
+{
+	struct report_counts c;
+	struct report rep;
+	int r = prepare_and_read(h, style);
+
+	if (r >= 0)
+		return r;
+	report_count(&h->plan, &c);
+	rep = make_report(h, c.failed == 0 ? EXIT_GOOD :
+			     c.by_outcome[OUTCOME_UNKNOWN] ? EXIT_TROUBLE : EXIT_NOT_ALL);
+	rep.plan = &h->plan;
+	return say(h, &rep, style);
+}
+
+/** verb_verify() - reads back everything that the policy names */
+int verb_verify(struct host *h, const struct report_style *style)
+{
+	struct report rep;
+	int r = prepare_and_read(h, style);
+
+	if (r >= 0)
+		return r;
+	rep = make_report(h, status_of(h));
+	return say(h, &rep, style);
+}
+
+/** verb_status() - the host at a glance */
+int verb_status(struct host *h, const struct report_style *style)
+{
+	struct host_status status;
+	struct report rep;
+	int r = prepare_and_read(h, style);
+
+	if (r >= 0)
+		return r;
+	r = status_collect(&h->root, h->knobs, &status);
+	if (r < 0)
+		return trouble(h, r, "cannot read the status");
+	rep = make_report(h, EXIT_GOOD);
+	rep.status = &status;
+	return say(h, &rep, style);
+}
+
+static int no_lock(const struct host *h, int error)
+{
+	if (error == -EACCES || error == -EPERM)
+		fprintf(stderr,
+			"thpctl: %s changes the settings of the host: needs root, and %s%s to be "
+			"writable; nothing was changed\n", h->cli->verb_name, h->root.path,
+			STATE_DIR);
+	else
+		(void)trouble(h, error, STATE_DIR ": cannot be used, nothing was changed");
+	return EXIT_TROUBLE;
+}
+
+/** verb_apply() - brings the settings to the policy; saves first what was there */
+int verb_apply(struct host *h, const struct report_style *style)
+{
+	_cleanup_close_ int lock = -1;
+	struct report rep;
+	int r = prepare(h, style);
+
+	if (r >= 0)
+		return r;
+	lock = state_lock(&h->root);
+	if (lock < 0)
+		return no_lock(h, lock);
+	r = host_read(h);
+	if (r < 0)
+		return trouble(h, r, "cannot make a plan");
+	if (h->plan.findings.errors > 0) {
+		rep = make_report(h, EXIT_TROUBLE);
+		rep.plan = &h->plan;
+		return say(h, &rep, style);
+	}
+	r = originals_save_plan(&h->root, &h->plan);
+	if (r < 0)
+		return trouble(h, r, ORIGINALS_FILE ": the present values cannot be saved, nothing "
+						    "was changed");
+	(void)apply_settings(&h->root, h->knobs, &h->plan);
+	rep = make_report(h, status_of(h));
+	return say(h, &rep, style);
+}
+
+/* A plan that wants what was there before. */
+static int plan_originals(struct host *h, const struct originals *o)
+{
+	const struct original *it;
+
+	array_foreach(it, &o->list) {
+		struct plan_item *item = array_add(&h->plan.arena, &h->plan.items);
+
+		if (!item)
+			return -ENOMEM;
+		item->key = arena_strdup(&h->plan.arena, it->key);
+		item->wanted = arena_strdup(&h->plan.arena, it->value);
+		item->outcome = OUTCOME_UNKNOWN;
+		if (!item->key || !item->wanted)
+			return -ENOMEM;
+	}
+	return collect_host(&h->root, &h->facts);
+}
+
+/** verb_restore() - puts back what was there before the first apply of this boot */
+int verb_restore(struct host *h, const struct report_style *style)
+{
+	_cleanup_originals_ struct originals o = { 0 };
+	_cleanup_close_ int lock = -1;
+	struct report rep;
+	int r, status;
+
+	lock = state_lock(&h->root);
+	if (lock < 0)
+		return no_lock(h, lock);
+	r = originals_load(&h->root, &o);
+	if (r < 0)
+		return trouble(h, r, ORIGINALS_FILE ": cannot be read, nothing was changed");
+	r = plan_originals(h, &o);
+	if (r == 0)
+		r = host_read(h);
+	if (r < 0)
+		return trouble(h, r, "cannot make a plan");
+	(void)apply_settings(&h->root, h->knobs, &h->plan);
+	status = status_of(h);
+	if (status == EXIT_GOOD) {
+		r = originals_forget(&h->root);
+		if (r < 0)
+			return trouble(h, r, ORIGINALS_FILE);
+	}
+	rep = make_report(h, status);
+	return say(h, &rep, style);
+}

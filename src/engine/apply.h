@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef THPD_ENGINE_APPLY_H
+#define THPD_ENGINE_APPLY_H
+
+#include "model/plan.h"
+#include "sys/root.h"
+
+int apply_settings(const struct root *root, int dirfd, struct plan *plan);
+
+#endif

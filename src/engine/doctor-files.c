@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* What is written in files that other programs act on, at boot or later. */
+#include "engine/doctor.h"
+
+#include "base/parse.h"
+#include "base/strmap.h"
+
+#define DOCTOR_FILE_MAX (256U * 1024U)
+#define THP_PATH "transparent_hugepage"
+#define TUNED_INCLUDES_MAX 8
+
+/* One kind of file: where, which names, how a comment begins, and what the finding says. */
+struct place {
+	const char *const *dirs; /* a name in an earlier one hides it in the later ones */
+	const char *file;	 /* one file instead of a directory's */
+	const char *suffix;
+	const char *comments;
+	const char *what; /* follows "FILE:LINE: " */
+};
+
+static const char *const tmpfiles_dirs[] = { "/etc/tmpfiles.d", "/run/tmpfiles.d",
+					     "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d",
+					     NULL };
+static const char *const sysfs_dirs[] = { "/etc/sysfs.d", NULL };
+static const char *const udev_dirs[] = { "/etc/udev/rules.d", "/run/udev/rules.d",
+					 "/usr/lib/udev/rules.d", NULL };
+static const char *const unit_dirs[] = { "/etc/systemd/system", "/run/systemd/system",
+					 "/usr/local/lib/systemd/system",
+					 "/usr/lib/systemd/system", "/lib/systemd/system", NULL };
+static const char *const init_dirs[] = { "/etc/init.d", NULL };
+static const char *const cron_dirs[] = { "/etc/cron.d", NULL };
+
+static const struct place places[] = {
+	{ NULL, "/etc/sysfs.conf", NULL, "#",
+	  "sysfsutils writes a THP setting at boot; remove the line, or the policy's" },
+	{ sysfs_dirs, NULL, ".conf", "#",
+	  "sysfsutils writes a THP setting at boot; remove the line, or the policy's" },
+	{ tmpfiles_dirs, NULL, ".conf", "#",
+	  "systemd-tmpfiles writes a THP setting at boot; remove the line, or the policy's" },
+	{ udev_dirs, NULL, ".rules", "#", "a udev rule writes a THP setting" },
+	{ NULL, "/etc/rc.local", NULL, "#",
+	  "rc.local writes a THP setting late in the boot, and systemd 260 no longer runs it; "
+	  "remove the line" },
+	{ NULL, "/etc/rc.d/rc.local", NULL, "#",
+	  "rc.local writes a THP setting late in the boot, and systemd 260 no longer runs it; "
+	  "remove the line" },
+	{ init_dirs, NULL, "", "#", "an init script writes a THP setting; remove it" },
+	{ cron_dirs, NULL, "", "#", "a cron job writes a THP setting; remove it" },
+	{ unit_dirs, NULL, ".service", "#;",
+	  "a unit writes a THP setting when it starts; disable it (systemctl disable --now)" },
+};
+
+/* Calls for each line that is no comment and has @needle in it; the number of such lines. */
+static size_t grep(const struct root *root, const char *path, const char *needle,
+		   const char *comments, const char *what, struct diags *d)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	char *text, *line;
+	uint32_t number = 0;
+	size_t found = 0, len;
+
+	if (root_read_file(root, path, &a, DOCTOR_FILE_MAX, &text, &len, NULL) < 0 ||
+	    !strstr(text, needle))
+		return 0;
+	while ((line = strsep(&text, "\n"))) {
+		const char *s = line + strspn(line, " \t");
+
+		number++;
+		if (!*s || strchr(comments, *s) || !strstr(s, needle))
+			continue;
+		found++;
+		diag_add(d, SEVERITY_WARNING, path, number, "%s", what);
+	}
+	return found;
+}
+
+/* sysfs.conf(5): only `PATH = VALUE` writes a value; `mode` and `owner` do not. */
+static bool sets_nothing(const char *line)
+{
+	line += strspn(line, " \t");
+	return startswith(line, "mode ") || startswith(line, "owner ");
+}
+
+static void look_at(const struct root *root, const struct place *p, const char *path,
+		    struct diags *d)
+{
+	_cleanup_diags_ struct diags found = { 0 };
+	_cleanup_arena_ struct arena a = { 0 };
+	const struct diag *it;
+	char *text, *line;
+	uint32_t number = 0;
+
+	if (!p->suffix || p->dirs != sysfs_dirs) {
+		(void)grep(root, path, THP_PATH "/", p->comments, p->what, d);
+		return;
+	}
+	(void)grep(root, path, THP_PATH "/", p->comments, p->what, &found);
+	if (root_read_file(root, path, &a, DOCTOR_FILE_MAX, &text, NULL, NULL) < 0)
+		return;
+	array_foreach(it, &found.list) {
+		while ((line = strsep(&text, "\n")) && ++number < it->line)
+			;
+		if (line && !sets_nothing(line))
+			diag_add(d, it->severity, it->file, it->line, "%s", it->message);
+	}
+}
+
+static bool is_ours(const char *name)
+{
+	return startswith(name, "thpd");
+}
+
+static void look_at_dirs(const struct root *root, const struct place *p, struct diags *d)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	struct strmap seen = { 0 };
+
+	for (size_t i = 0; p->dirs[i]; i++) {
+		const char **names;
+		size_t n;
+
+		if (root_list(root, p->dirs[i], &a, &names, &n) < 0)
+			continue;
+		for (size_t j = 0; j < n; j++) {
+			const char *path = arena_printf(&a, "%s/%s", p->dirs[i], names[j]);
+
+			if (!path || !endswith(names[j], p->suffix) || is_ours(names[j]) ||
+			    strmap_put(&seen, &a, names[j], 0) < 0)
+				continue;
+			look_at(root, p, path, d);
+		}
+	}
+}
+
+/* The file of a tuned profile, or NULL; tuned looks in /etc first. */
+static char *tuned_file(const struct root *root, const char *profile, struct arena *a,
+			char **ret_text)
+{
+	static const char *const dirs[] = { "/etc/tuned/profiles", "/etc/tuned",
+					    "/usr/lib/tuned/profiles", "/usr/lib/tuned" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		char *path = arena_printf(a, "%s/%s/tuned.conf", dirs[i], profile);
+
+		if (path && root_read_file(root, path, a, DOCTOR_FILE_MAX, ret_text, NULL,
+					   NULL) == 0)
+			return path;
+	}
+	return NULL;
+}
+
+/* One profile: its own lines, and the name of the profile that it includes, if any. */
+static char *look_at_profile(const char *path, char *text, struct arena *a, struct diags *d)
+{
+	uint32_t number = 0;
+	char *line, *include = NULL;
+
+	while ((line = strsep(&text, "\n"))) {
+		char *s = strip(line), *value;
+
+		number++;
+		if (!*s || *s == '#' || *s == ';')
+			continue;
+		value = strchr(s, '=');
+		if (value && startswith(s, "include") && strspn(s + 7, " \t") + s + 7 == value)
+			include = arena_strdup(a, strip(value + 1));
+		else if (strstr(s, THP_PATH))
+			diag_add(d, SEVERITY_WARNING, path, number,
+				 "tuned's active profile sets THP; take the line out in a profile "
+				 "of your own, or let tuned do without it");
+	}
+	return include;
+}
+
+static void look_at_tuned(const struct root *root, struct diags *d)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	char *profiles, *profile, *save = NULL;
+
+	if (root_read_file(root, "/etc/tuned/active_profile", &a, 4096, &profiles, NULL, NULL) < 0)
+		return;
+	for (profile = strtok_r(profiles, " \t\n", &save); profile;
+	     profile = strtok_r(NULL, " \t\n", &save)) {
+		char *name = profile;
+
+		for (int depth = 0; name && depth < TUNED_INCLUDES_MAX; depth++) {
+			char *text, *path;
+
+			if (strchr(name, '/'))
+				break;
+			path = tuned_file(root, name, &a, &text);
+			name = path ? look_at_profile(path, text, &a, d) : NULL;
+		}
+	}
+}
+
+/**
+ * doctor_files() - finds what other programs will write into the THP settings
+ * @root: the host
+ * @d: gets a warning for each line
+ *
+ * Return: 0; what cannot be read is not there for the programs either, or is not ours to judge.
+ */
+int doctor_files(const struct root *root, struct diags *d)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		if (places[i].file)
+			look_at(root, &places[i], places[i].file, d);
+		else
+			look_at_dirs(root, &places[i], d);
+	}
+	look_at_tuned(root, d);
+	(void)grep(root, "/etc/default/grub", THP_PATH "=", "#",
+		   "the boot loader passes transparent_hugepage= at the next boot", d);
+	(void)grep(root, "/etc/default/grub", "thp_anon=", "#",
+		   "the boot loader passes thp_anon= at the next boot", d);
+	return 0;
+}
