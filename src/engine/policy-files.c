@@ -96,15 +96,14 @@ static int find_in_dirs(const struct root *root, const struct policy_paths *dirs
 {
 	for (size_t i = dirs->n; i-- > 0;) {
 		const char *path = arena_printf(a, "%s/%s", dirs->items[i], name);
-		int fd;
+		_cleanup_close_ int fd = -1;
 
 		if (!path)
 			return -ENOMEM;
 		fd = root_open(root, path, O_PATH | O_NOFOLLOW);
 		if (fd == -ENOENT || fd == -ENOTDIR)
 			continue;
-		close_fd(fd);
-		if (root_is_mask(root, path))
+		if (fd >= 0 && fd_is_mask(fd))
 			return 0;
 		*ret = path;
 		return 1;

@@ -60,12 +60,16 @@ static bool key_valid(const char *key)
  */
 int originals_parse(const char *text, size_t len, struct originals *ret)
 {
-	_cleanup_json_ json_t *top = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	const char *schema = json_string_value(json_object_get(top, "schema"));
-	json_t *settings = json_object_get(top, "settings"), *value;
+	_cleanup_json_ json_t *top = NULL;
+	json_t *settings, *value;
 	struct originals o = { 0 };
-	const char *key;
+	const char *key, *schema;
 
+	/* Any seed will do for a file of our own, and the default one costs a read of /dev/urandom. */
+	json_object_seed(1);
+	top = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	schema = json_string_value(json_object_get(top, "schema"));
+	settings = json_object_get(top, "settings");
 	if (!schema || !streq(schema, SCHEMA) || !json_is_object(settings))
 		return -EBADMSG;
 	json_object_foreach(settings, key, value) {

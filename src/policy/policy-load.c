@@ -357,15 +357,15 @@ static int load(struct policy *p, const char *role, const char *file, const char
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, text, len);
-	copy[len] = '\n';
 	l.file = arena_strdup(&p->arena, file);
 	slot = array_add(&p->arena, &p->files);
 	if (!l.file || !slot)
 		return -ENOMEM;
 	*slot = l.file;
-	r = policy_scan(&scan, l.file, copy, len, d);
+	r = policy_scan(&scan, l.file, copy, &len, d);
 	if (r < 0 || scan.unparsable)
 		return r;
+	copy[len] = '\n';
 	r = parse(&l, copy, len + 1);
 	arena_free(&l.arena);
 	return r;

@@ -74,9 +74,13 @@ static void fault(struct scanner *s, uint32_t line, const char *fmt, ...)
 
 static void blank(struct scanner *s, size_t from, size_t to)
 {
-	for (size_t i = from; i < to; i++)
-		if (s->text[i] != '\n')
-			s->text[i] = ' ';
+	while (from < to) {
+		char *begin = s->text + from, *newline = memchr(begin, '\n', to - from);
+		size_t n = newline ? (size_t)(newline - begin) : to - from;
+
+		memset(begin, ' ', n);
+		from += n + 1;
+	}
 }
 
 static bool at_string(const struct scanner *s, const char *what)
@@ -99,8 +103,9 @@ static int skip_comment(struct scanner *s)
 	uint32_t line = s->line;
 
 	if (!at_string(s, "/*")) {
-		while (s->at < s->len && s->text[s->at] != '\n')
-			s->at++;
+		const char *newline = memchr(s->text + s->at, '\n', s->len - s->at);
+
+		s->at = newline ? (size_t)(newline - s->text) : s->len;
 		blank(s, from, s->at);
 		return 0;
 	}
@@ -449,23 +454,48 @@ static bool check_bytes(struct scanner *s)
 	return true;
 }
 
+/*
+ * Cuts the blanks from both ends of every line, for libconfuse's lexer looks at each byte at length,
+ * and most of an annotated policy is blank by now. Strings do not span lines, so none is cut.
+ */
+static size_t squeeze(char *text, size_t len)
+{
+	char *to = text, *const end = text + len;
+
+	for (char *line = text; line < end;) {
+		char *newline = memchr(line, '\n', (size_t)(end - line));
+		char *stop = newline ? newline : end, *next = newline ? newline + 1 : end;
+
+		while (line < stop && (*line == ' ' || *line == '\t' || *line == '\r'))
+			line++;
+		while (stop > line && (stop[-1] == ' ' || stop[-1] == '\t' || stop[-1] == '\r'))
+			stop--;
+		memmove(to, line, (size_t)(stop - line));
+		to += stop - line;
+		if (newline)
+			*to++ = '\n';
+		line = next;
+	}
+	return (size_t)(to - text);
+}
+
 /**
  * policy_scan() - finds what libconfuse would let through, and takes the comments out
  * @s: zero-initialised; free with policy_scan_free()
  * @file: name for messages
  * @text: the file's contents; comments and faulty statements are overwritten with blanks
- * @len: bytes of @text
+ * @len: bytes of @text; updated, it gets shorter
  * @d: where faults go
  *
  * Return: 0, faults or not; -ENOMEM. With s->unparsable set, @text is not to be parsed.
  */
-int policy_scan(struct policy_scan *s, const char *file, char *text, size_t len, struct diags *d)
+int policy_scan(struct policy_scan *s, const char *file, char *text, size_t *len, struct diags *d)
 {
 	struct scanner *sc _cleanup_free_ = calloc(1, sizeof(*sc));
 
 	if (!sc)
 		return -ENOMEM;
-	*sc = (struct scanner){ .out = s, .diags = d, .file = file, .text = text, .len = len,
+	*sc = (struct scanner){ .out = s, .diags = d, .file = file, .text = text, .len = *len,
 				.line = 1 };
 	sc->levels[0] = (struct level){ .context = CONTEXT_TOP, .blank_from = SIZE_MAX };
 	if (!check_bytes(sc))
@@ -473,8 +503,10 @@ int policy_scan(struct policy_scan *s, const char *file, char *text, size_t len,
 	for (;;) {
 		enum token t = next_token(sc);
 
-		if (t == TOKEN_END && sc->depth == 0)
+		if (t == TOKEN_END && sc->depth == 0) {
+			*len = squeeze(text, *len);
 			return 0;
+		}
 		if (t == TOKEN_WORD)
 			t = scan_statement(sc);
 		else if (t == TOKEN_CLOSE)

@@ -11,7 +11,7 @@ struct policy_scan {
 	bool unparsable; /* the structure is broken: the parser would only repeat it, less well */
 };
 
-int policy_scan(struct policy_scan *s, const char *file, char *text, size_t len, struct diags *d);
+int policy_scan(struct policy_scan *s, const char *file, char *text, size_t *len, struct diags *d);
 void policy_scan_free(struct policy_scan *s);
 
 #define _cleanup_scan_ _cleanup_(policy_scan_free)

@@ -125,15 +125,16 @@ ssize_t root_read(const struct root *root, const char *path, char *buf, size_t s
  * fd_read_all() - reads a descriptor to its end
  * @fd: the descriptor
  * @a: where the contents will live
+ * @size: how much there probably is; 0 when that is not known
  * @max: most bytes allowed
  * @ret: the contents, terminated
  * @ret_len: their length; may be NULL
  *
  * Return: 0; -EFBIG when there is more than @max; another negative errno.
  */
-int fd_read_all(int fd, struct arena *a, size_t max, char **ret, size_t *ret_len)
+int fd_read_all(int fd, struct arena *a, size_t size, size_t max, char **ret, size_t *ret_len)
 {
-	size_t cap = 4096, n = 0;
+	size_t cap = size + 1 > 4096 ? size + 1 : 4096, n = 0;
 	_cleanup_free_ char *buf = malloc(cap);
 	char *copy;
 
@@ -195,7 +196,7 @@ int root_read_file(const struct root *root, const char *path, struct arena *a, s
 		return -EFBIG;
 	if (ret_stat)
 		*ret_stat = st;
-	return fd_read_all(fd, a, max, ret, ret_len);
+	return fd_read_all(fd, a, (size_t)st.st_size, max, ret, ret_len);
 }
 
 static int write_full(int fd, const char *data, size_t len)
@@ -333,15 +334,19 @@ int root_list(const struct root *root, const char *dir, struct arena *a, const c
 	return 0;
 }
 
+/** fd_is_mask() - root_is_mask() for a descriptor opened with O_PATH | O_NOFOLLOW */
+bool fd_is_mask(int fd)
+{
+	char target[16];
+	ssize_t n = readlinkat(fd, "", target, sizeof(target));
+
+	return n == 9 && memcmp(target, "/dev/null", 9) == 0;
+}
+
 /** root_is_mask() - whether @path is a link to /dev/null, with which a file of that name is masked */
 bool root_is_mask(const struct root *root, const char *path)
 {
 	_cleanup_close_ int fd = root_open(root, path, O_PATH | O_NOFOLLOW);
-	char target[16];
-	ssize_t n;
 
-	if (fd < 0)
-		return false;
-	n = readlinkat(fd, "", target, sizeof(target));
-	return n == 9 && memcmp(target, "/dev/null", 9) == 0;
+	return fd >= 0 && fd_is_mask(fd);
 }
