@@ -81,8 +81,10 @@ static int take_thp(struct cli *c, const char *word)
 	int i = word_index(thp_mode_words, word);
 
 	if (i <= 0)
-		return usage_error(c, "--thp: unknown mode '%s'; expected disable, madvise, system "
-				      "or inherit", word);
+		return usage_error(c,
+				   "--thp: unknown mode '%s'; expected disable, madvise, system "
+				   "or inherit",
+				   word);
 	c->thp = (enum thp_mode)i;
 	return -1;
 }
@@ -187,7 +189,10 @@ int cli_parse(int argc, char **argv, struct cli *ret)
 	ret->verb = (enum verb)i;
 	ret->verb_name = verbs[i];
 	ret->args = argv + optind++;
-	/* Behind the verb, options and words may be mixed; but what `exec` runs has its own options. */
+	/*
+	 * Behind the verb, options and words may be mixed; but what `exec` runs has its own
+	 * options.
+	 */
 	while (optind < argc) {
 		bool ended;
 

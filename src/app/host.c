@@ -39,7 +39,9 @@ void host_close(struct host *h)
 	root_close(&h->root);
 }
 
-/** host_load_files() - reads and parses the files of @paths into @p; 0, faults or not, or -ENOMEM */
+/**
+ * host_load_files() - reads and parses the files of @paths into @p; 0, faults or not, or -ENOMEM
+ */
 int host_load_files(struct host *h, const struct policy_paths *paths, struct policy *p,
 		    struct diags *d)
 {

@@ -17,7 +17,8 @@ static int check_host_role(struct host *h, const struct policy *p, struct diags 
 	if (r == 0 && d->list.n == before)
 		diag_add(d, SEVERITY_ERROR, p->host_role_pos.file, p->host_role_pos.line,
 			 "host_role: there is no role '%s'; expected one that the policy or the "
-			 "role library has", p->host_role);
+			 "role library has",
+			 p->host_role);
 	return r < 0 ? r : 0;
 }
 
@@ -103,8 +104,9 @@ static int check_files(struct host *h)
 int verb_check(struct host *h, const struct report_style *style)
 {
 	_cleanup_arena_ struct arena a = { 0 };
-	struct report rep = { .verb = "check", .root = h->root.path, .policy = &h->policy,
-			      .diags = &h->diags };
+	struct report rep = {
+		.verb = "check", .root = h->root.path, .policy = &h->policy, .diags = &h->diags
+	};
 	const char **roles;
 	int r;
 
@@ -124,6 +126,7 @@ int verb_check(struct host *h, const struct report_style *style)
 	if (r < 0)
 		return trouble(h, r, "cannot check");
 	rep.exit_status = h->diags.troubles ? EXIT_TROUBLE :
-			  h->diags.errors   ? EXIT_NOT_ALL : EXIT_GOOD;
+			  h->diags.errors   ? EXIT_NOT_ALL :
+					      EXIT_GOOD;
 	return say(h, &rep, style);
 }

@@ -104,8 +104,9 @@ int verb_plan(struct host *h, const struct report_style *style)
 	if (r >= 0)
 		return r;
 	report_count(&h->plan, &c);
-	rep = make_report(h, c.failed == 0 ? EXIT_GOOD :
-			     c.by_outcome[OUTCOME_UNKNOWN] ? EXIT_TROUBLE : EXIT_NOT_ALL);
+	rep = make_report(h, c.failed == 0		   ? EXIT_GOOD :
+			     c.by_outcome[OUTCOME_UNKNOWN] ? EXIT_TROUBLE :
+							     EXIT_NOT_ALL);
 	rep.plan = &h->plan;
 	return say(h, &rep, style);
 }
@@ -144,8 +145,8 @@ static int no_lock(const struct host *h, int error)
 	if (error == -EACCES || error == -EPERM)
 		fprintf(stderr,
 			"thpctl: %s changes the settings of the host: needs root, and %s%s to be "
-			"writable; nothing was changed\n", h->cli->verb_name, h->root.path,
-			STATE_DIR);
+			"writable; nothing was changed\n",
+			h->cli->verb_name, h->root.path, STATE_DIR);
 	else
 		(void)trouble(h, error, STATE_DIR ": cannot be used, nothing was changed");
 	return EXIT_TROUBLE;
@@ -173,8 +174,9 @@ int verb_apply(struct host *h, const struct report_style *style)
 	}
 	r = originals_save_plan(&h->root, &h->plan);
 	if (r < 0)
-		return trouble(h, r, ORIGINALS_FILE ": the present values cannot be saved, nothing "
-						    "was changed");
+		return trouble(h, r,
+			       ORIGINALS_FILE ": the present values cannot be saved, nothing "
+					      "was changed");
 	(void)apply_settings(&h->root, h->knobs, &h->plan);
 	rep = make_report(h, status_of(h));
 	return say(h, &rep, style);

@@ -8,7 +8,9 @@
 
 struct arena_block;
 
-/* Everything allocated from an arena is freed with it, and only with it. Zero-initialise to start. */
+/*
+ * Everything allocated from an arena is freed with it, and only with it. Zero-initialise to start.
+ */
 struct arena {
 	struct arena_block *head;
 };
@@ -35,13 +37,13 @@ void arena_free(struct arena *a);
 	}
 
 /* Appends a zeroed item and yields a pointer to it, or NULL when out of memory. */
-#define array_add(a, arr)                                                                     \
-	({                                                                                    \
-		void *_p = arena_grow((a), (arr)->items, (arr)->n, &(arr)->cap,               \
-				      sizeof(*(arr)->items));                                 \
-		if (_p)                                                                       \
-			(arr)->items = _p;                                                    \
-		_p ? &(arr)->items[(arr)->n++] : NULL;                                        \
+#define array_add(a, arr)                                                       \
+	({                                                                      \
+		void *_p = arena_grow((a), (arr)->items, (arr)->n, &(arr)->cap, \
+				      sizeof(*(arr)->items));                   \
+		if (_p)                                                         \
+			(arr)->items = _p;                                      \
+		_p ? &(arr)->items[(arr)->n++] : NULL;                          \
 	})
 
 #define array_foreach(it, arr) \

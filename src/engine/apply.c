@@ -40,8 +40,7 @@ static int read_back(const struct root *root, int dirfd, struct plan *plan, stru
 	return it->now ? 0 : -ENOMEM;
 }
 
-static void apply_item(const struct root *root, int dirfd, struct plan *plan,
-		       struct plan_item *it)
+static void apply_item(const struct root *root, int dirfd, struct plan *plan, struct plan_item *it)
 {
 	int w = knob_write(root, dirfd, it->key, it->wanted);
 	int r = read_back(root, dirfd, plan, it);

@@ -7,11 +7,10 @@
 #include "base/parse.h"
 #include "engine/policy-files.h"
 #include "sys/knob.h"
+#include "sys/paths.h"
 
-#define CMDLINE_FILE "/proc/cmdline"
 #define ROLE_FILE_PATH "/etc/thpd/role"
 #define CREDENTIAL_NAME "thpd.role"
-#define SYSTEM_CREDENTIALS "/run/credentials/@system"
 
 /* One line of a small file, or NULL when it cannot be read. */
 static const char *read_line(const struct root *root, const char *path, struct arena *a)
@@ -40,10 +39,10 @@ int collect_host(const struct root *root, struct facts *f)
 		f->hostname = arena_strdup(&f->arena, u.nodename);
 		f->release = arena_strdup(&f->arena, u.release);
 	} else {
-		f->hostname = read_line(root, "/proc/sys/kernel/hostname", &f->arena);
+		f->hostname = read_line(root, PATH_HOSTNAME, &f->arena);
 		if (!f->hostname)
 			f->hostname = read_line(root, "/etc/hostname", &f->arena);
-		f->release = read_line(root, "/proc/sys/kernel/osrelease", &f->arena);
+		f->release = read_line(root, PATH_OSRELEASE, &f->arena);
 		if (!f->hostname)
 			f->hostname = "";
 		if (!f->release)
@@ -52,12 +51,14 @@ int collect_host(const struct root *root, struct facts *f)
 	return f->hostname && f->release ? 0 : -ENOMEM;
 }
 
-/* thpd.role= on the kernel command line; the last one counts, as for the kernel's own parameters. */
+/*
+ * thpd.role= on the kernel command line; the last one counts, as for the kernel's own parameters.
+ */
 static int role_from_cmdline(const struct root *root, struct facts *f)
 {
 	char buf[4096], *word, *save = NULL;
 
-	if (root_read(root, CMDLINE_FILE, buf, sizeof(buf)) < 0)
+	if (root_read(root, PATH_CMDLINE, buf, sizeof(buf)) < 0)
 		return 0;
 	for (word = strtok_r(buf, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
 		const char *value = startswith(word, "thpd.role=");
@@ -73,7 +74,7 @@ static int role_from_cmdline(const struct root *root, struct facts *f)
 		if (n == 0)
 			continue;
 		f->cmdline_role.word = arena_strndup(&f->arena, value, n);
-		f->cmdline_role.where = CMDLINE_FILE;
+		f->cmdline_role.where = PATH_CMDLINE;
 		if (!f->cmdline_role.word)
 			return -ENOMEM;
 	}
@@ -146,15 +147,14 @@ static int role_from_file(const struct root *root, struct facts *f, struct diags
  *
  * Return: 0, faults or not; -ENOMEM.
  */
-int collect_role(const struct root *root, const char *credentials, struct facts *f,
-		 struct diags *d)
+int collect_role(const struct root *root, const char *credentials, struct facts *f, struct diags *d)
 {
 	int r = role_from_cmdline(root, f);
 
 	if (r == 0 && !f->cmdline_role.word && credentials)
 		r = role_from_credential(root, credentials, f, d);
 	if (r == 0 && !f->cmdline_role.word && !f->credential_role.word)
-		r = role_from_credential(root, SYSTEM_CREDENTIALS, f, d);
+		r = role_from_credential(root, PATH_SYSTEM_CREDENTIALS, f, d);
 	if (r == 0 && !f->cmdline_role.word && !f->credential_role.word)
 		r = role_from_file(root, f, d);
 	return r;

@@ -4,8 +4,9 @@
 
 #include "base/parse.h"
 #include "base/strmap.h"
+#include "sys/paths.h"
 
-#define DOCTOR_FILE_MAX (256U * 1024U)
+#define DOCTOR_FILE_MAX ((size_t)256 * 1024)
 #define THP_PATH "transparent_hugepage"
 #define TUNED_INCLUDES_MAX 8
 
@@ -18,15 +19,15 @@ struct place {
 	const char *what; /* follows "FILE:LINE: " */
 };
 
-static const char *const tmpfiles_dirs[] = { "/etc/tmpfiles.d", "/run/tmpfiles.d",
+static const char *const tmpfiles_dirs[] = { "/etc/tmpfiles.d", PATH_RUN_TMPFILES,
 					     "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d",
 					     NULL };
 static const char *const sysfs_dirs[] = { "/etc/sysfs.d", NULL };
-static const char *const udev_dirs[] = { "/etc/udev/rules.d", "/run/udev/rules.d",
+static const char *const udev_dirs[] = { "/etc/udev/rules.d", PATH_RUN_UDEV_RULES,
 					 "/usr/lib/udev/rules.d", NULL };
-static const char *const unit_dirs[] = { "/etc/systemd/system", "/run/systemd/system",
-					 "/usr/local/lib/systemd/system",
-					 "/usr/lib/systemd/system", "/lib/systemd/system", NULL };
+static const char *const unit_dirs[] = { "/etc/systemd/system",		  PATH_RUN_UNITS,
+					 "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+					 "/lib/systemd/system",		  NULL };
 static const char *const init_dirs[] = { "/etc/init.d", NULL };
 static const char *const cron_dirs[] = { "/etc/cron.d", NULL };
 
@@ -142,8 +143,8 @@ static char *tuned_file(const struct root *root, const char *profile, struct are
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		char *path = arena_printf(a, "%s/%s/tuned.conf", dirs[i], profile);
 
-		if (path && root_read_file(root, path, a, DOCTOR_FILE_MAX, ret_text, NULL,
-					   NULL) == 0)
+		if (path &&
+		    root_read_file(root, path, a, DOCTOR_FILE_MAX, ret_text, NULL, NULL) == 0)
 			return path;
 	}
 	return NULL;

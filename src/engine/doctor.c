@@ -3,7 +3,7 @@
 #include "engine/doctor.h"
 
 #include "base/parse.h"
-#include "sys/knob.h"
+#include "sys/paths.h"
 
 static const struct plan_item *wanted(const struct plan *plan, const char *key)
 {
@@ -29,7 +29,7 @@ static void look_at_cmdline(const struct root *root, const struct plan *plan, st
 	};
 	char buf[4096], *word, *save = NULL;
 
-	if (root_read(root, "/proc/cmdline", buf, sizeof(buf)) < 0)
+	if (root_read(root, PATH_CMDLINE, buf, sizeof(buf)) < 0)
 		return;
 	for (word = strtok_r(buf, " \n", &save); word; word = strtok_r(NULL, " \n", &save))
 		for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -41,10 +41,10 @@ static void look_at_cmdline(const struct root *root, const struct plan *plan, st
 			it = known[i].key ? wanted(plan, known[i].key) : NULL;
 			if (it && streq(it->wanted, value))
 				continue;
-			diag_add(d, SEVERITY_WARNING, "/proc/cmdline", 0,
-				 "%s sets THP at boot%s%s; tuned leaves THP alone because of it, and "
-				 "it holds until the policy is applied", word,
-				 it ? ", while the policy wants " : "", it ? it->wanted : "");
+			diag_add(d, SEVERITY_WARNING, PATH_CMDLINE, 0,
+				 "%s sets THP at boot%s%s; tuned leaves THP alone because of it, "
+				 "and it holds until the policy is applied",
+				 word, it ? ", while the policy wants " : "", it ? it->wanted : "");
 		}
 }
 
@@ -62,15 +62,13 @@ static void look_at_limits(const struct root *root, const struct plan *plan, str
 {
 	char buf[128];
 
-	if (root_read(root, "/proc/sys/kernel/yama/ptrace_scope", buf, sizeof(buf)) >= 0 &&
-	    streq(strip(buf), "3"))
-		diag_add(d, has_rules(plan) ? SEVERITY_WARNING : SEVERITY_NOTE,
-			 "/proc/sys/kernel/yama/ptrace_scope", 0,
+	if (root_read(root, PATH_YAMA, buf, sizeof(buf)) >= 0 && streq(strip(buf), "3"))
+		diag_add(d, has_rules(plan) ? SEVERITY_WARNING : SEVERITY_NOTE, PATH_YAMA, 0,
 			 "Yama forbids ptrace until the next boot: running services cannot be set; "
 			 "use start = gate, or ExecStart=thpctl exec");
-	if (root_read(root, "/sys/kernel/security/lockdown", buf, sizeof(buf)) >= 0 &&
+	if (root_read(root, PATH_LOCKDOWN, buf, sizeof(buf)) >= 0 &&
 	    strstr(buf, "[confidentiality]"))
-		diag_add(d, SEVERITY_WARNING, "/sys/kernel/security/lockdown", 0,
+		diag_add(d, SEVERITY_WARNING, PATH_LOCKDOWN, 0,
 			 "the kernel is locked down for confidentiality: memory of other processes "
 			 "may be out of reach for reclaim and status --empty");
 }
@@ -80,20 +78,20 @@ static void look_at_kernel(const struct root *root, const struct facts *f, struc
 	int fd;
 
 	if (f->thp_error == -ENOENT) {
-		diag_add(d, SEVERITY_WARNING, KNOB_DIR, 0,
+		diag_add(d, SEVERITY_WARNING, PATH_THP, 0,
 			 "this kernel has no transparent huge pages (CONFIG_TRANSPARENT_HUGEPAGE)");
 		return;
 	}
 	if (f->thp_error < 0) {
-		diag_add(d, SEVERITY_WARNING, KNOB_DIR, 0, "cannot be opened: %s",
+		diag_add(d, SEVERITY_WARNING, PATH_THP, 0, "cannot be opened: %s",
 			 strerror(-f->thp_error));
 		return;
 	}
 	if (!root->live || geteuid() != 0)
 		return;
-	fd = root_open(root, KNOB_DIR "/enabled", O_WRONLY);
+	fd = root_open(root, PATH_THP "/enabled", O_WRONLY);
 	if (fd < 0)
-		diag_add(d, SEVERITY_WARNING, KNOB_DIR "/enabled", 0,
+		diag_add(d, SEVERITY_WARNING, PATH_THP "/enabled", 0,
 			 "cannot be written even by root: %s (a container, or a read-only /sys?)",
 			 strerror(-fd));
 	close_fd(fd);

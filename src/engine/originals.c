@@ -59,7 +59,8 @@ int originals_load(const struct root *root, struct originals *ret)
 }
 
 /**
- * originals_save_plan() - saves what the plan's files hold, before they are written for the first time
+ * originals_save_plan() - saves what the plan's files hold, before they are written for the first
+ * time
  * @root: the host, locked
  * @plan: with what was found; a file that is right already is saved too, for it may drift later
  *
@@ -91,7 +92,9 @@ int originals_save_plan(const struct root *root, const struct plan *plan)
 	return root_write_file(root, STATE_DIR, ORIGINALS_NAME, text, strlen(text), 0644);
 }
 
-/** originals_forget() - removes the saved values, when they have been put back; 0 or negative errno */
+/**
+ * originals_forget() - removes the saved values, when they have been put back; 0 or negative errno
+ */
 int originals_forget(const struct root *root)
 {
 	int r = root_unlink(root, STATE_DIR, ORIGINALS_NAME);

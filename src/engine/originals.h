@@ -4,9 +4,10 @@
 
 #include "model/originals.h"
 #include "model/plan.h"
+#include "sys/paths.h"
 #include "sys/root.h"
 
-#define STATE_DIR "/run/thpd"
+#define STATE_DIR PATH_STATE
 #define ORIGINALS_NAME "original.json"
 #define ORIGINALS_FILE STATE_DIR "/" ORIGINALS_NAME
 

@@ -5,10 +5,11 @@
 #include <fcntl.h>
 
 #include "base/strmap.h"
+#include "sys/paths.h"
 
 /* Later ones win, as with systemd's own configuration. */
-static const char *const standard_dirs[] = { "/usr/lib/thpd", "/usr/local/lib/thpd", "/run/thpd",
-					     "/etc/thpd" };
+static const char *const standard_dirs[] = { "/usr/lib/thpd", "/usr/local/lib/thpd",
+					     PATH_RUN_POLICY, "/etc/thpd" };
 
 static const struct policy_paths standard = { standard_dirs, ARRAY_SIZE(standard_dirs) };
 
@@ -36,7 +37,8 @@ static const char *distrust(const struct stat *st)
  * @path: the file
  * @out: owns the memory; the file is not added to its list
  * @ret: the file
- * @d: gets the error: not readable is trouble, not to be trusted or too large is a fault of the policy
+ * @d: gets the error: not readable is trouble, not to be trusted or too large is a fault of the
+ * policy
  *
  * Return: 1 when it was read; 0 when it was not (reported); -ENOMEM.
  */
@@ -121,7 +123,10 @@ static int compare_named(const void *a, const void *b)
 	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
-/* Lists the .conf files in @sub of all directories, one entry a name, the last directory's, sorted. */
+/*
+ * Lists the .conf files in @sub of all directories, one entry a name, the last directory's,
+ * sorted.
+ */
 static int list_dirs(const struct root *root, const struct policy_paths *dirs, const char *sub,
 		     struct arena *a, struct diags *d, struct named **ret, size_t *ret_n)
 {
@@ -261,7 +266,7 @@ int policy_files_library(const struct root *root, const struct policy_paths *pat
 			 const char *role, struct policy_sources *out, struct policy_source *ret,
 			 struct diags *d)
 {
-	const char *name = arena_printf(&out->arena, "roles/%s.conf", role), *path;
+	const char *name = arena_printf(&out->arena, "roles/%s.conf", role), *path = NULL;
 	struct policy_paths dirs;
 	int r = name ? library_dirs(root, paths, &out->arena, &dirs) : -ENOMEM;
 

@@ -28,8 +28,8 @@ struct policy_sources {
 int policy_files_find(const struct root *root, const struct policy_paths *paths,
 		      struct policy_sources *out, struct diags *d);
 int policy_files_library(const struct root *root, const struct policy_paths *paths,
-			 const char *role, struct policy_sources *out,
-			 struct policy_source *ret, struct diags *d);
+			 const char *role, struct policy_sources *out, struct policy_source *ret,
+			 struct diags *d);
 int policy_file_read(const struct root *root, const char *path, struct policy_sources *out,
 		     struct policy_source *ret, struct diags *d);
 int policy_files_roles(const struct root *root, const struct policy_paths *paths, struct arena *a,

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "engine/originals.h"
 #include "sys/knob.h"
+#include "sys/paths.h"
 
 /* "NAME:   123 kB" in /proc/meminfo; -1 when it is not there. */
 static int64_t meminfo_value(const char *text, const char *name)
@@ -42,7 +43,7 @@ int status_collect(const struct root *root, int dirfd, struct host_status *ret)
 
 	if (r < 0)
 		return r;
-	(void)root_read(root, "/proc/meminfo", text, sizeof(text));
+	(void)root_read(root, PATH_MEMINFO, text, sizeof(text));
 	*ret = (struct host_status){
 		.anon_huge_kb = meminfo_value(text, "AnonHugePages:"),
 		.shmem_huge_kb = meminfo_value(text, "ShmemHugePages:"),

@@ -7,7 +7,7 @@
 /* What a file below transparent_hugepage says just now. */
 struct knob_fact {
 	const char *key;
-	int error;	   /* negative errno when it could not be read; -ENOENT: this kernel has none */
+	int error; /* negative errno when it could not be read; -ENOENT: this kernel has none */
 	const char *value; /* the selected word, or the number */
 	const char *words; /* on offer, a blank between; "" for a number */
 };
@@ -24,8 +24,8 @@ struct facts {
 	const char *hostname;
 	const char *release; /* of the kernel */
 	struct role_word cmdline_role, credential_role, file_role;
-	int thp_error;	     /* 0, or why transparent_hugepage cannot be opened; -ENOENT: no THP */
-	uint64_t pmd_pages;  /* base pages in a PMD-sized huge page; 0 when not known */
+	int thp_error;	    /* 0, or why transparent_hugepage cannot be opened; -ENOENT: no THP */
+	uint64_t pmd_pages; /* base pages in a PMD-sized huge page; 0 when not known */
 	ARRAY(struct knob_fact) knobs;
 	struct strmap knob_index;
 };

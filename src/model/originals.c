@@ -65,7 +65,10 @@ int originals_parse(const char *text, size_t len, struct originals *ret)
 	struct originals o = { 0 };
 	const char *key, *schema;
 
-	/* Any seed will do for a file of our own, and the default one costs a read of /dev/urandom. */
+	/*
+	 * Any seed will do for a file of our own, and the default one costs a read of
+	 * /dev/urandom.
+	 */
 	json_object_seed(1);
 	top = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	schema = json_string_value(json_object_get(top, "schema"));

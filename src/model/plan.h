@@ -50,8 +50,8 @@ struct plan_item {
 	const char *wanted;
 	struct pos pos;
 	struct pos overrides; /* what the host section said, if a role overrides it */
-	const char *found; /* before anything was done; NULL: not known */
-	const char *now;   /* after it was written; NULL: it was not */
+	const char *found;    /* before anything was done; NULL: not known */
+	const char *now;      /* after it was written; NULL: it was not */
 	enum outcome outcome; /* OK, DRIFTED, ABSENT, REJECTED, DENIED or UNKNOWN */
 	int error;	      /* the errno behind it, positive, or 0 */
 	const char *note;     /* why, in words; may be NULL */

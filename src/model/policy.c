@@ -169,6 +169,21 @@ int policy_merge_role(struct policy *p, struct section *s, const struct section 
 	return 0;
 }
 
+/** rule_set() - gives a rule the word of index @w in @words, which is one of the lists above */
+void rule_set(struct rule *r, const char *const *words, unsigned int w)
+{
+	if (words == thp_mode_words)
+		r->thp = w;
+	else if (words == reclaim_words)
+		r->reclaim = w;
+	else if (words == apply_words)
+		r->apply = w;
+	else if (words == start_words)
+		r->start = w;
+	else if (words == fallback_words)
+		r->fallback = w;
+}
+
 /** rule_fallback() - what `madvise` means for this rule on a kernel without it */
 enum fallback rule_fallback(const struct policy *p, const struct rule *r)
 {

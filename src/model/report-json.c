@@ -194,9 +194,9 @@ int report_json(const struct report *r, FILE *f)
 	e |= set(top, "result", json_string(report_result(r, &a)));
 	e |= set(top, "root", json_string(*r->root ? r->root : "/"));
 	if (r->facts && r->facts->hostname)
-		e |= set(top, "host", json_pack("{s:s, s:s, s:b}", "name", r->facts->hostname,
-						"kernel", r->facts->release, "thp",
-						r->facts->thp_error == 0));
+		e |= set(top, "host",
+			 json_pack("{s:s, s:s, s:b}", "name", r->facts->hostname, "kernel",
+				   r->facts->release, "thp", r->facts->thp_error == 0));
 	if (r->policy)
 		e |= set(top, "policy_files", strings(&r->policy->files));
 	if (r->plan)

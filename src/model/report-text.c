@@ -37,7 +37,8 @@ void report_diags(const struct diags *d, const struct report_style *style, FILE 
 			fprintf(f, "%s:", it->file);
 		if (it->file && it->line)
 			fprintf(f, "%u:", it->line);
-		fprintf(f, "%s%s%s%s: %s\n", it->file ? " " : "thpctl: ", colour_on(c, style->colour),
+		fprintf(f, "%s%s%s%s: %s\n",
+			it->file ? " " : "thpctl: ", colour_on(c, style->colour),
 			severity_to_string(it->severity), colour_off(c, style->colour),
 			it->message);
 	}
@@ -103,8 +104,10 @@ static void print_gauges(const struct host_status *s, const struct report_style 
 
 	fprintf(f, "%sdaemon%s  %s\n", dim, off, s->daemon_running ? "running" : "not running");
 	if (s->anon_huge_kb >= 0)
-		fprintf(f, "%smemory%s  %lld MiB in anonymous huge pages, %lld MiB in shared ones, "
-			"of %lld MiB\n", dim, off, (long long)s->anon_huge_kb / 1024,
+		fprintf(f,
+			"%smemory%s  %lld MiB in anonymous huge pages, %lld MiB in shared ones, "
+			"of %lld MiB\n",
+			dim, off, (long long)s->anon_huge_kb / 1024,
 			(long long)(s->shmem_huge_kb > 0 ? s->shmem_huge_kb : 0) / 1024,
 			(long long)s->mem_total_kb / 1024);
 	if (s->pages_collapsed >= 0)
@@ -124,11 +127,15 @@ static int print_settings(const struct report *r, const struct report_style *sty
 	const struct plan_item *it;
 	int e;
 
-	table_row(&t, (struct cell[]){ { .text = "KEY" }, { .text = writes ? "WAS" : "NOW" },
-				       { .text = "" },
-				       { .text = restore ? "ORIGINAL" : "WANTED" },
-				       { .text = "OUTCOME" }, { .text = "WHY" },
-				       { .text = "NOTE" } }, 7);
+	table_row(&t,
+		  (struct cell[]){ { .text = "KEY" },
+				   { .text = writes ? "WAS" : "NOW" },
+				   { .text = "" },
+				   { .text = restore ? "ORIGINAL" : "WANTED" },
+				   { .text = "OUTCOME" },
+				   { .text = "WHY" },
+				   { .text = "NOTE" } },
+		  7);
 	array_foreach(it, &r->plan->items) {
 		bool moves = it->outcome == OUTCOME_DRIFTED || it->outcome == OUTCOME_CHANGED;
 		const char *note = it->note;
@@ -138,18 +145,22 @@ static int print_settings(const struct report *r, const struct report_style *sty
 					    note ? "; " : "", place(&a, it->overrides));
 		if (it->outcome == OUTCOME_REJECTED && it->now && !streq(it->now, it->found))
 			note = arena_printf(&a, "%s; holds %s", note, it->now);
-		table_row(&t, (struct cell[]){
-			{ .text = it->key },
-			{ .text = it->found ? it->found : "-",
-			  .colour = moves ? COLOUR_YELLOW : COLOUR_NONE },
-			{ .text = plan && moves ? "->" : "" },
-			{ .text = it->wanted, .colour = moves ? COLOUR_BOLD : COLOUR_NONE },
-			{ .text = plan && (moves || it->outcome == OUTCOME_OK) ?
-					  moves ? "change" : "ok" : outcome_words[it->outcome],
-			  .colour = outcome_colour(it) },
-			{ .text = place(&a, it->pos), .colour = COLOUR_DIM },
-			{ .text = note },
-		}, 7);
+		table_row(&t,
+			  (struct cell[]){
+				  { .text = it->key },
+				  { .text = it->found ? it->found : "-",
+				    .colour = moves ? COLOUR_YELLOW : COLOUR_NONE },
+				  { .text = plan && moves ? "->" : "" },
+				  { .text = it->wanted,
+				    .colour = moves ? COLOUR_BOLD : COLOUR_NONE },
+				  { .text = plan && (moves || it->outcome == OUTCOME_OK) ?
+						    moves ? "change" : "ok" :
+						    outcome_words[it->outcome],
+				    .colour = outcome_colour(it) },
+				  { .text = place(&a, it->pos), .colour = COLOUR_DIM },
+				  { .text = note },
+			  },
+			  7);
 	}
 	e = t.rows.n > 1 ? table_print(&t, style->colour, f) : 0;
 	arena_free(&t.arena);
@@ -168,7 +179,9 @@ static const char *narrowing(struct arena *a, const struct rule *r)
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		array_foreach(s, parts[i].list)
 			out = arena_printf(a, "%s%s%s %s", out ? out : "",
-					   s_i ? " " : out && *out ? ", " : "",
+					   s_i	       ? " " :
+					   out && *out ? ", " :
+							 "",
 					   s_i ? "or" : parts[i].name, *s);
 	return out;
 }
@@ -191,27 +204,36 @@ static int print_rules(const struct report *r, const struct report_style *style,
 
 	if (r->plan->rules.n == 0)
 		return 0;
-	table_row(&t, (struct cell[]){ { .text = "SERVICE" }, { .text = "THP" },
-				       { .text = "START" }, { .text = "APPLY" },
-				       { .text = "RECLAIM" }, { .text = "ONLY" },
-				       { .text = "WHY" }, { .text = "NOTE" } }, 8);
+	table_row(&t,
+		  (struct cell[]){ { .text = "SERVICE" },
+				   { .text = "THP" },
+				   { .text = "START" },
+				   { .text = "APPLY" },
+				   { .text = "RECLAIM" },
+				   { .text = "ONLY" },
+				   { .text = "WHY" },
+				   { .text = "NOTE" } },
+		  8);
 	array_foreach(pr, &r->plan->rules) {
 		const struct rule *rule = pr->rule;
 		const char *note = pr->note;
 
 		if (pr->loses_to)
 			note = arena_printf(&a, "loses to %s", place(&a, pr->loses_to->pos));
-		table_row(&t, (struct cell[]){
-			{ .text = units(&a, rule) },
-			{ .text = thp_mode_words[pr->mode],
-			  .colour = pr->loses_to ? COLOUR_DIM : COLOUR_BOLD },
-			{ .text = start_words[rule->start ? rule->start : START_WATCH] },
-			{ .text = apply_words[rule->apply ? rule->apply : APPLY_ALL] },
-			{ .text = reclaim_words[rule->reclaim ? rule->reclaim : RECLAIM_NO] },
-			{ .text = narrowing(&a, rule) },
-			{ .text = place(&a, rule->pos), .colour = COLOUR_DIM },
-			{ .text = note, .colour = COLOUR_YELLOW },
-		}, 8);
+		table_row(&t,
+			  (struct cell[]){
+				  { .text = units(&a, rule) },
+				  { .text = thp_mode_words[pr->mode],
+				    .colour = pr->loses_to ? COLOUR_DIM : COLOUR_BOLD },
+				  { .text = start_words[rule->start ? rule->start : START_WATCH] },
+				  { .text = apply_words[rule->apply ? rule->apply : APPLY_ALL] },
+				  { .text = reclaim_words[rule->reclaim ? rule->reclaim :
+									  RECLAIM_NO] },
+				  { .text = narrowing(&a, rule) },
+				  { .text = place(&a, rule->pos), .colour = COLOUR_DIM },
+				  { .text = note, .colour = COLOUR_YELLOW },
+			  },
+			  8);
 	}
 	fprintf(f, "\n");
 	e = table_print(&t, style->colour, f);
@@ -256,7 +278,8 @@ int report_text(const struct report *r, const struct report_style *style, FILE *
 	const char *result = report_result(r, &a);
 	bool table = r->plan && r->plan->items.n > 0 && !style->quiet;
 	enum colour c = r->exit_status == 0 ? COLOUR_GREEN :
-			r->exit_status == 1 ? COLOUR_YELLOW : COLOUR_RED;
+			r->exit_status == 1 ? COLOUR_YELLOW :
+					      COLOUR_RED;
 	int e = 0;
 
 	if (!result)
@@ -274,7 +297,8 @@ int report_text(const struct report *r, const struct report_style *style, FILE *
 		e = print_rules(r, style, f);
 	if (streq(r->verb, "check") && style->verbose)
 		print_library(r, f);
-	fprintf(f, "%s%s%s%s\n", table || (r->plan && r->plan->rules.n && !style->quiet) ? "\n" : "",
+	fprintf(f, "%s%s%s%s\n",
+		table || (r->plan && r->plan->rules.n && !style->quiet) ? "\n" : "",
 		colour_on(c, style->colour), result, colour_off(c, style->colour));
 	return e;
 }

@@ -7,8 +7,9 @@
 const char *colour_on(enum colour c, bool enabled)
 {
 	static const char *const codes[] = {
-		[COLOUR_NONE] = "",	     [COLOUR_BOLD] = "\033[1m",	   [COLOUR_DIM] = "\033[2m",
-		[COLOUR_GREEN] = "\033[32m", [COLOUR_YELLOW] = "\033[33m", [COLOUR_RED] = "\033[31m",
+		[COLOUR_NONE] = "",	      [COLOUR_BOLD] = "\033[1m",
+		[COLOUR_DIM] = "\033[2m",     [COLOUR_GREEN] = "\033[32m",
+		[COLOUR_YELLOW] = "\033[33m", [COLOUR_RED] = "\033[31m",
 	};
 
 	return enabled ? codes[c] : "";

@@ -16,9 +16,11 @@ static bool hosts_match(const struct policy *p, const struct facts *f, struct ro
 		array_foreach(pattern, &(*s)->hosts) {
 			if (fnmatch(*pattern, f->hostname, 0) != 0)
 				continue;
-			*ret = (struct role_choice){ .name = (*s)->name, .source = ROLE_HOSTS,
+			*ret = (struct role_choice){ .name = (*s)->name,
+						     .source = ROLE_HOSTS,
 						     .where = (*s)->pos.file,
-						     .line = (*s)->pos.line, .pattern = *pattern };
+						     .line = (*s)->pos.line,
+						     .pattern = *pattern };
 			return true;
 		}
 	}
@@ -61,11 +63,14 @@ void resolve_role(const struct policy *p, const struct facts *f, const char *opt
 		*ret = (struct role_choice){ .source = ROLE_NONE };
 }
 
-/* Where a key belongs in a table: the top level as documented, khugepaged, then sizes, small first. */
+/*
+ * Where a key belongs in a table: the top level as documented, khugepaged, then sizes, small
+ * first.
+ */
 static uint64_t key_rank(const char *key)
 {
-	static const char *const top[] = { "enabled", "defrag", "shmem_enabled", "use_zero_page",
-					   "shrink_underused", NULL };
+	static const char *const top[] = { "enabled",	    "defrag",		"shmem_enabled",
+					   "use_zero_page", "shrink_underused", NULL };
 	const char *size = startswith(key, "hugepages-");
 
 	if (size)
@@ -119,8 +124,9 @@ static int add_rules(struct plan *plan, const struct section *s)
 
 		if (!pr)
 			return -ENOMEM;
-		*pr = (struct plan_rule){ .rule = r, .section = s->name, .mode = r->thp,
-					  .outcome = OUTCOME_UNKNOWN };
+		*pr = (struct plan_rule){
+			.rule = r, .section = s->name, .mode = r->thp, .outcome = OUTCOME_UNKNOWN
+		};
 	}
 	return 0;
 }
@@ -185,7 +191,8 @@ int resolve_wanted(const struct policy *p, const struct role_choice *role, struc
 		diag_add(&plan->findings, SEVERITY_ERROR,
 			 role->source == ROLE_OPTION ? "--role" : role->where, role->line,
 			 "there is no role '%s'; expected one that the policy or the role library "
-			 "has", role->name);
+			 "has",
+			 role->name);
 	r = add_items(plan, &p->host, &seen);
 	if (r == 0)
 		r = add_rules(plan, &p->host);
@@ -216,8 +223,8 @@ static enum severity missing_severity(enum missing m, enum severity unset)
 }
 
 /*
- * What this kernel has not got: a finding, fatal or not as `missing` says. A kernel without THP is one
- * finding for all.
+ * What this kernel has not got: a finding, fatal or not as `missing` says. A kernel without THP is
+ * one finding for all.
  */
 static void not_offered(struct plan *plan, struct plan_item *it, enum outcome outcome,
 			enum severity severity, bool no_thp, const char *note)
@@ -259,8 +266,9 @@ static void find_item(const struct policy *p, const struct facts *f, struct plan
 	int error = f->thp_error ? f->thp_error : k ? k->error : -ENODATA;
 
 	if (error == -ENOENT) {
-		not_offered(plan, it, OUTCOME_ABSENT, missing_severity(p->missing, SEVERITY_WARNING),
-			    f->thp_error == -ENOENT, "this kernel has no such file");
+		not_offered(plan, it, OUTCOME_ABSENT,
+			    missing_severity(p->missing, SEVERITY_WARNING), f->thp_error == -ENOENT,
+			    "this kernel has no such file");
 		return;
 	}
 	if (error < 0) {
@@ -271,8 +279,9 @@ static void find_item(const struct policy *p, const struct facts *f, struct plan
 	}
 	it->found = k->value;
 	if (k->words[0] && !offered(k->words, it->wanted))
-		not_offered(plan, it, OUTCOME_REJECTED, missing_severity(p->missing, SEVERITY_ERROR),
-			    false, arena_printf(&plan->arena, "this kernel has no '%s'; it offers %s",
+		not_offered(plan, it, OUTCOME_REJECTED,
+			    missing_severity(p->missing, SEVERITY_ERROR), false,
+			    arena_printf(&plan->arena, "this kernel has no '%s'; it offers %s",
 					 it->wanted, k->words));
 	else if (!in_range(f, it))
 		not_offered(plan, it, OUTCOME_REJECTED, SEVERITY_ERROR, false,
@@ -296,8 +305,8 @@ static void note_never(struct plan *plan)
 		if (startswith(it->key, "hugepages-") && endswith(it->key, "/enabled") &&
 		    !streq(it->wanted, "never") && !streq(it->wanted, "inherit"))
 			diag_add(&plan->findings, SEVERITY_NOTE, it->pos.file, it->pos.line,
-				 "%s = %s still gives huge pages, although enabled = never", it->key,
-				 it->wanted);
+				 "%s = %s still gives huge pages, although enabled = never",
+				 it->key, it->wanted);
 		if (streq(it->key, "defrag"))
 			diag_add(&plan->findings, SEVERITY_NOTE, it->pos.file, it->pos.line,
 				 "defrag has no effect while enabled = never");
@@ -326,8 +335,8 @@ static void find_rule(const struct policy *p, const struct facts *f, struct plan
 		pr->note = "needs Linux 6.18";
 		diag_add(&plan->findings, SEVERITY_ERROR, pr->rule->pos.file, pr->rule->pos.line,
 			 "service '%s': thp = madvise needs Linux 6.18, this is %s; expected "
-			 "disable, or madvise_fallback = disable or inherit", pr->rule->title,
-			 f->release);
+			 "disable, or madvise_fallback = disable or inherit",
+			 pr->rule->title, f->release);
 		return;
 	}
 	pr->mode = fallback == FALLBACK_DISABLE ? THP_MODE_DISABLE : THP_MODE_INHERIT;
@@ -351,7 +360,8 @@ int resolve_found(const struct policy *p, const struct facts *f, struct plan *pl
 	if (f->thp_error == -ENOENT && plan->items.n > 0)
 		diag_add(&plan->findings, missing_severity(p->missing, SEVERITY_WARNING), NULL, 0,
 			 "this kernel has no transparent huge pages: nothing of the policy's %zu "
-			 "settings can be set", plan->items.n);
+			 "settings can be set",
+			 plan->items.n);
 	array_foreach(it, &plan->items)
 		find_item(p, f, plan, it);
 	note_never(plan);

@@ -30,7 +30,10 @@ static const char *list_words(struct arena *a, const char *const *words)
 		words++;
 	for (size_t i = 0; words[i] && out; i++)
 		out = arena_printf(a, "%s%s%s", out,
-				   i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
+				   i == 0	? "" :
+				   words[i + 1] ? ", " :
+						  " or ",
+				   words[i]);
 	return out ? out : "?";
 }
 
@@ -51,11 +54,12 @@ static bool check_string(const struct policy_key *k, const char *value, const ch
 			 value);
 		return false;
 	}
-	if (streq(k->name, "metrics_file") && (value[0] != '/' || strstr(value, "/../") ||
-					       endswith(value, "/"))) {
+	if (streq(k->name, "metrics_file") &&
+	    (value[0] != '/' || strstr(value, "/../") || endswith(value, "/"))) {
 		diag_add(d, SEVERITY_ERROR, file, line,
 			 "%s: '%s' is no absolute file name; expected e.g. "
-			 "'/var/lib/prometheus/node-exporter/thpd.prom'", k->name, value);
+			 "'/var/lib/prometheus/node-exporter/thpd.prom'",
+			 k->name, value);
 		return false;
 	}
 	return true;
@@ -73,12 +77,14 @@ static bool check_unit_pattern(const char *value, const char *file, uint32_t lin
 			return true;
 	if (strchr(value, '.') || strchr(value, ' '))
 		diag_add(d, SEVERITY_ERROR, file, line,
-			 "unit: '%s' matches no unit; expected a pattern ending in .service, .scope "
-			 "or .slice", value);
+			 "unit: '%s' matches no unit; expected a pattern ending in .service, "
+			 ".scope or .slice",
+			 value);
 	else
 		diag_add(d, SEVERITY_ERROR, file, line,
 			 "unit: '%s' matches no unit; expected .service, .scope or .slice at the "
-			 "end, e.g. '%s.service'", value, value);
+			 "end, e.g. '%s.service'",
+			 value, value);
 	return false;
 }
 
@@ -139,8 +145,9 @@ static bool check_anon_size(const char *title, const char *file, uint32_t line, 
 			return true;
 	}
 	diag_add(d, SEVERITY_ERROR, file, line,
-		 "anon: '%s' is no size of the kernel's; expected a power of two from 8 with kB, as "
-		 "in the directory hugepages-64kB: '64kB'", title);
+		 "anon: '%s' is no size of the kernel's; expected a power of two from 8 with "
+		 "kB, as in the directory hugepages-64kB: '64kB'",
+		 title);
 	return false;
 }
 
@@ -163,6 +170,33 @@ bool policy_check_title(const struct policy_key *k, const char *title, const cha
 	return true;
 }
 
+/**
+ * policy_check_unique() - whether no section of that kind and title stands in @parent already
+ * @seen: the titles of the file so far; the new one is added
+ * @a: the arena of @seen
+ * @parent: what tells the section around it from others
+ * @kind: the key that opens it
+ * @title: its title
+ * @pos: where it stands
+ * @d: gets the error when it is repeated
+ *
+ * Return: 0, repeated or not; -ENOMEM.
+ */
+int policy_check_unique(struct strmap *seen, struct arena *a, const char *parent, const char *kind,
+			const char *title, struct pos pos, struct diags *d)
+{
+	const char *key = arena_printf(a, "%s\n%s\n%s", parent, kind, title);
+	uint32_t first = 0;
+	int r = key ? strmap_put(seen, a, key, pos.line) : -ENOMEM;
+
+	if (r != -EEXIST)
+		return r;
+	(void)strmap_get(seen, key, &first);
+	diag_add(d, SEVERITY_ERROR, pos.file, pos.line,
+		 "%s '%s' is repeated; it stands in line %u already", kind, title, first);
+	return 0;
+}
+
 static void check_rules(const struct section *s, struct diags *d)
 {
 	const struct rule *r;
@@ -171,7 +205,8 @@ static void check_rules(const struct section *s, struct diags *d)
 		if (!r->thp)
 			diag_add(d, SEVERITY_ERROR, r->pos.file, r->pos.line,
 				 "service '%s' has no thp; expected thp = disable, madvise, system "
-				 "or inherit", r->title);
+				 "or inherit",
+				 r->title);
 		if (r->unit.n == 0)
 			check_unit_pattern(r->title, r->pos.file, r->pos.line, d);
 	}

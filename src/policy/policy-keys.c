@@ -5,8 +5,8 @@
 #include "model/policy.h"
 
 /*
- * The words of Linux up to 6.18, Documentation/admin-guide/mm/transhuge.rst. Which of them the running
- * kernel offers is asked of the kernel itself when a plan is made.
+ * The words of Linux up to 6.18, Documentation/admin-guide/mm/transhuge.rst. Which of them the
+ * running kernel offers is asked of the kernel itself when a plan is made.
  */
 static const char *const enabled_words[] = { "always", "madvise", "never", NULL };
 static const char *const defrag_words[] = { "always",  "defer", "defer+madvise",

@@ -18,19 +18,19 @@ struct load {
 	struct diags *diags;
 	const char *file; /* in the policy's arena */
 	const struct policy_scan *scan;
-	size_t sections;		       /* closed so far */
-	uint32_t key_line[POLICY_KEYS_MAX];    /* of the section that is open */
-	const char *only_role;		       /* a library file may hold nothing but this */
-	ARRAY(struct setting) leaf;	       /* settings of a closed leaf, for its parent */
-	ARRAY(struct rule) rules;	       /* the same for rules */
+	size_t sections;		    /* closed so far */
+	uint32_t key_line[POLICY_KEYS_MAX]; /* of the section that is open */
+	const char *only_role;		    /* a library file may hold nothing but this */
+	ARRAY(struct setting) leaf;	    /* settings of a closed leaf, for its parent */
+	ARRAY(struct rule) rules;	    /* the same for rules */
 	struct strmap titles;
 	struct arena arena;
 	int error;
 };
 
 /*
- * libconfuse hands no pointer of ours to its callbacks, and its lexer is one per process anyway: the
- * load under way in this thread is found here, and only for as long as it takes.
+ * libconfuse hands no pointer of ours to its callbacks, and its lexer is one per process anyway:
+ * the load under way in this thread is found here, and only for as long as it takes.
  */
 static _Thread_local struct load *current;
 
@@ -58,8 +58,7 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 /* Called for each value: remembers its line, which nothing knows later. */
 static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 {
-	const struct policy_key *k = policy_key_find(context_of(cfg), opt->name,
-						     strlen(opt->name));
+	const struct policy_key *k = policy_key_find(context_of(cfg), opt->name, strlen(opt->name));
 
 	if (k)
 		current->key_line[policy_key_index(k)] = (uint32_t)cfg->line;
@@ -145,43 +144,18 @@ static void take_rule(struct load *l, cfg_t *cfg, struct pos pos)
 		if (!k || opt->nvalues == 0)
 			continue;
 		if (k->kind == KEY_LIST) {
-			take_list(l, opt, k, streq(k->name, "unit") ? &r->unit :
-					     streq(k->name, "exe")  ? &r->exe :
-					     streq(k->name, "user") ? &r->user : &r->comm);
+			take_list(l, opt, k,
+				  streq(k->name, "unit") ? &r->unit :
+				  streq(k->name, "exe")	 ? &r->exe :
+				  streq(k->name, "user") ? &r->user :
+							   &r->comm);
 			continue;
 		}
 		v = take_scalar(l, opt, k, &at);
 		if (!v)
 			continue;
 		w = (unsigned int)word_index(k->words, v);
-		if (k->words == thp_mode_words)
-			r->thp = w;
-		else if (k->words == reclaim_words)
-			r->reclaim = w;
-		else if (k->words == apply_words)
-			r->apply = w;
-		else if (k->words == start_words)
-			r->start = w;
-		else
-			r->fallback = w;
-	}
-}
-
-/* Titles are unique among the sections of one kind in one section of one file. */
-static void check_unique(struct load *l, const cfg_t *parent, const char *kind, const char *title,
-			 uint32_t line)
-{
-	const char *key = arena_printf(&l->arena, "%s\n%s\n%s\n%s", parent->name,
-				       parent->title ? parent->title : "", kind, title);
-	uint32_t first = 0;
-	int r = key ? strmap_put(&l->titles, &l->arena, key, line) : -ENOMEM;
-
-	if (r == -EEXIST) {
-		(void)strmap_get(&l->titles, key, &first);
-		diag_add(l->diags, SEVERITY_ERROR, l->file, line,
-			 "%s '%s' is repeated; it stands in line %u already", kind, title, first);
-	} else if (r < 0) {
-		out_of_memory(l);
+		rule_set(r, k->words, w);
 	}
 }
 
@@ -218,12 +192,16 @@ static int on_section(cfg_t *parent, cfg_opt_t *opt)
 						     strlen(opt->name));
 	const char *title = cfg_title(cfg);
 	uint32_t line = l->sections < l->scan->section_lines.n ?
-				l->scan->section_lines.items[l->sections] : 0;
+				l->scan->section_lines.items[l->sections] :
+				0;
 	_cleanup_free_ char *dir = NULL;
 
 	l->sections++;
-	if (title && policy_check_title(k, title, l->file, line, l->diags))
-		check_unique(l, parent, opt->name, title, line);
+	/* A role has a title; host and the top level have different sections. */
+	if (title && policy_check_title(k, title, l->file, line, l->diags) &&
+	    policy_check_unique(&l->titles, &l->arena, parent->title ? parent->title : "",
+				opt->name, title, pos_at(l, line), l->diags) < 0)
+		out_of_memory(l);
 	switch (k->opens) {
 	case CONTEXT_KHUGEPAGED:
 		take_settings(l, cfg, k->opens, "khugepaged/");
@@ -285,7 +263,9 @@ static void take_top(struct load *l, cfg_t *cfg)
 	}
 }
 
-/* Writes libconfuse's table for one place; @sub has a table for each section that may open there. */
+/*
+ * Writes libconfuse's table for one place; @sub has a table for each section that may open there.
+ */
 static void make_opts(cfg_opt_t *opts, enum context c, cfg_opt_t *const sub[])
 {
 	size_t n = 0;
@@ -296,7 +276,9 @@ static void make_opts(cfg_opt_t *opts, enum context c, cfg_opt_t *const sub[])
 
 		if (!(k->contexts & c))
 			continue;
-		*o = (cfg_opt_t){ .name = k->name, .type = CFGT_STR, .flags = CFGF_NODEFAULT,
+		*o = (cfg_opt_t){ .name = k->name,
+				  .type = CFGT_STR,
+				  .flags = CFGF_NODEFAULT,
 				  .validcb = on_value };
 		if (k->kind == KEY_LIST)
 			o->flags |= CFGF_LIST;
@@ -392,12 +374,7 @@ int policy_load(struct policy *p, const char *file, const char *text, size_t len
  * policy_load_library() - adds a file of the role library, below what the policy says itself
  * @p: the policy
  * @role: the role that the file is for; it may hold nothing else
- * @file: as for policy_load()
- * @text: as for policy_load()
- * @len: as for policy_load()
- * @d: as for policy_load()
- *
- * Return: as policy_load().
+ * @file, @text, @len, @d: as for policy_load(), and so is what it returns
  */
 int policy_load_library(struct policy *p, const char *role, const char *file, const char *text,
 			size_t len, struct diags *d)

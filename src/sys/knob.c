@@ -4,11 +4,12 @@
 #include <fcntl.h>
 
 #include "base/parse.h"
+#include "sys/paths.h"
 
 /** knob_open() - the directory of the host's THP settings; -ENOENT on a kernel without THP */
 int knob_open(const struct root *root)
 {
-	return root_open(root, KNOB_DIR, O_PATH | O_DIRECTORY);
+	return root_open(root, PATH_THP, O_PATH | O_DIRECTORY);
 }
 
 /**
@@ -85,25 +86,25 @@ int knob_read(const struct root *root, int dirfd, const char *key, struct knob *
  * @key: path below it
  * @value: a word or a number
  *
- * That the kernel took the write does not mean that it took the value (before Linux 4.x a prefix was
- * enough): the caller reads back.
+ * That the kernel took the write does not mean that it took the value (before Linux 4.x a prefix
+ * was enough): the caller reads back.
  *
- * For a tree that is no running host the file takes the kernel's part: the word is selected in place.
+ * For a tree that is no running host the file takes the kernel's part: the word is selected in
+ * place.
  *
  * Return: 0; -EINVAL when the kernel refuses the value; another negative errno.
  */
 int knob_write(const struct root *root, int dirfd, const char *key, const char *value)
 {
 	_cleanup_close_ int fd = -1;
-	char text[2 * KNOB_TEXT_MAX];
+	char text[2 * KNOB_TEXT_MAX] = "";
 	size_t len = strlen(value);
 	struct knob k;
 
 	if (!root->live && knob_read(root, dirfd, key, &k) == 0 && k.words[0]) {
 		char *word, *save = NULL, *to = text;
 
-		for (word = strtok_r(k.words, " ", &save); word;
-		     word = strtok_r(NULL, " ", &save))
+		for (word = strtok_r(k.words, " ", &save); word; word = strtok_r(NULL, " ", &save))
 			to += sprintf(to, streq(word, value) ? "%s[%s]" : "%s%s",
 				      to == text ? "" : " ", word);
 		if (!strchr(text, '['))
@@ -114,8 +115,7 @@ int knob_write(const struct root *root, int dirfd, const char *key, const char *
 		len = (size_t)snprintf(text, sizeof(text), "%s\n", value);
 		value = text;
 	}
-	fd = root_open_below(root, dirfd, key,
-			     O_WRONLY | O_NOCTTY | (root->live ? 0 : O_TRUNC));
+	fd = root_open_below(root, dirfd, key, O_WRONLY | O_NOCTTY | (root->live ? 0 : O_TRUNC));
 	if (fd < 0)
 		return fd;
 	for (;;) {

@@ -4,7 +4,6 @@
 
 #include "sys/root.h"
 
-#define KNOB_DIR "/sys/kernel/mm/transparent_hugepage"
 #define KNOB_TEXT_MAX 256U
 
 /* What a file below transparent_hugepage says. */

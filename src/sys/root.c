@@ -343,7 +343,9 @@ bool fd_is_mask(int fd)
 	return n == 9 && memcmp(target, "/dev/null", 9) == 0;
 }
 
-/** root_is_mask() - whether @path is a link to /dev/null, with which a file of that name is masked */
+/**
+ * root_is_mask() - whether @path is a link to /dev/null, with which a file of that name is masked
+ */
 bool root_is_mask(const struct root *root, const char *path)
 {
 	_cleanup_close_ int fd = root_open(root, path, O_PATH | O_NOFOLLOW);

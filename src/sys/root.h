@@ -8,8 +8,8 @@
 #include "base/arena.h"
 
 /*
- * The host that is looked at: the running one, or a directory tree that looks like one. All paths in
- * the program are opened through this handle; for a tree nothing outside of it can be reached.
+ * The host that is looked at: the running one, or a directory tree that looks like one. All paths
+ * in the program are opened through this handle; for a tree nothing outside of it can be reached.
  */
 struct root {
 	int fd; /* of the tree; AT_FDCWD for the running host */

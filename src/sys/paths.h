@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Where things lie on a host; opened through a struct root only. */
+#ifndef THPD_SYS_PATHS_H
+#define THPD_SYS_PATHS_H
+
+#define PATH_THP "/sys/kernel/mm/transparent_hugepage"
+#define PATH_LOCKDOWN "/sys/kernel/security/lockdown"
+#define PATH_CMDLINE "/proc/cmdline"
+#define PATH_MEMINFO "/proc/meminfo"
+#define PATH_HOSTNAME "/proc/sys/kernel/hostname"
+#define PATH_OSRELEASE "/proc/sys/kernel/osrelease"
+#define PATH_YAMA "/proc/sys/kernel/yama/ptrace_scope"
+#define PATH_SYSTEM_CREDENTIALS "/run/credentials/@system"
+#define PATH_RUN_POLICY "/run/thpd"
+#define PATH_STATE "/run/thpd"
+#define PATH_RUN_TMPFILES "/run/tmpfiles.d"
+#define PATH_RUN_UDEV_RULES "/run/udev/rules.d"
+#define PATH_RUN_UNITS "/run/systemd/system"
+
+#endif

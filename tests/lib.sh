@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+# What the shell suites share; sourced. Prints TAP.
+# shellcheck shell=sh
+
+: "${THPCTL:?the path of the thpctl to test}" "${srcdir:?the path of the source tree}"
+
+tap_count=0
+tap_failed=0
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+umask 022
+
+# pass NAME
+pass() {
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1"
+}
+
+# fail NAME [DETAIL...]
+fail() {
+	tap_count=$((tap_count + 1))
+	tap_failed=$((tap_failed + 1))
+	echo "not ok $tap_count - $1"
+	shift
+	for tap_detail; do
+		printf '%s\n' "$tap_detail" | sed 's/^/# /'
+	done
+}
+
+# skip NAME REASON; what this machine can run may not skip under CI
+skip() {
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1 # SKIP $2"
+}
+
+# check NAME COMMAND...: passes when the command succeeds
+check() {
+	check_name=$1
+	shift
+	if check_out=$("$@" 2>&1); then
+		pass "$check_name"
+	else
+		fail "$check_name" "command: $*" "$check_out"
+	fi
+}
+
+# is NAME FOUND WANTED
+is() {
+	if [ "$2" = "$3" ]; then
+		pass "$1"
+	else
+		fail "$1" "wanted: $3" "found:  $2"
+	fi
+}
+
+# run STATUS COMMAND...: leaves standard output in $tmp/out, standard error in $tmp/err, and in
+# $run_detail what to say when something about them is wrong; succeeds when the exit status is STATUS
+run() {
+	run_wanted=$1
+	shift
+	run_status=0
+	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null || run_status=$?
+	# shellcheck disable=SC2034 # for the suites
+	run_detail="command: $*
+exit status $run_status, wanted $run_wanted
+$(head -c 2000 "$tmp/out")
+$(head -c 2000 "$tmp/err")"
+	[ "$run_status" = "$run_wanted" ]
+}
+
+# plan at the end of a suite
+finish() {
+	echo "1..$tap_count"
+	[ "$tap_failed" = 0 ]
+	exit
+}

@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# `make install` puts everything where it belongs, and `make uninstall` leaves nothing.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+: "${builddir:?the build tree}"
+# The outer make's flags and its jobserver are none of this one's business.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+value() {
+	printf 'include Makefile\nprint-value:\n\t@echo $(%s)\n' "$1" |
+		make -s -C "$builddir" -f - print-value
+}
+check "make install" make -s -C "$builddir" install DESTDIR="$tmp/dest"
+
+bin=$(value bindir) man=$(value mandir) units=$(value systemdsystemunitdir)
+vendor=$(value vendordir) bash=$(value bashcompletiondir) zsh=$(value zshcompletiondir)
+for file in "$bin/thpctl" "$units/thpd-apply.service" "$vendor/thpd.conf" \
+	"$vendor/roles/mongodb-8.conf" "$vendor/roles/redis.conf" "$man/man8/thpctl.8" \
+	"$man/man8/thpd-apply.service.8" "$man/man5/thpd.conf.5" "$bash/thpctl" "$zsh/_thpctl" \
+	"$(value pkgdatadir)/report.schema.json"; do
+	check "installed: ${file##*/}" test -f "$tmp/dest$file"
+done
+is "every role of the library is installed" \
+	"$(cd "$tmp/dest$vendor/roles" && ls)" "$(cd "$srcdir/conf/roles" && ls)"
+is "nothing is put into /etc, which is the administrator's" \
+	"$(find "$tmp/dest" -path "$tmp/dest/etc/*")" ""
+is "the unit runs what is installed" \
+	"$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$tmp/dest$units/thpd-apply.service")" "$bin/thpctl"
+check "the installed policy and its library are valid" "$tmp/dest$bin/thpctl" \
+	--policy "$tmp/dest$vendor" check
+is "files are not writable by others" "$(find "$tmp/dest" -type f -perm /022)" ""
+
+check "make uninstall" make -s -C "$builddir" uninstall DESTDIR="$tmp/dest"
+is "nothing is left behind" "$(find "$tmp/dest" -type f)" ""
+
+finish
