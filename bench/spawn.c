@@ -60,6 +60,7 @@ struct bench {
 	struct command commands[COMMANDS_MAX];
 	size_t n, reference;
 	long rounds, warm_up;
+	long rss_floor_kib; /* ours, which a child has too until it becomes the program */
 	const char *reference_label, *output;
 	posix_spawn_file_actions_t actions;
 };
@@ -282,6 +283,7 @@ static int run_round(struct bench *b, const size_t *order, long round)
 static int run_rounds(struct bench *b)
 {
 	size_t order[COMMANDS_MAX];
+	struct rusage own;
 	uint32_t seed = 1;
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int r = fd < 0 ? errno : posix_spawn_file_actions_init(&b->actions);
@@ -300,6 +302,8 @@ static int run_rounds(struct bench *b)
 		fprintf(stderr, "spawn: %s\n", strerror(r));
 		return -1;
 	}
+	if (getrusage(RUSAGE_SELF, &own) == 0)
+		b->rss_floor_kib = own.ru_maxrss;
 	for (long i = -b->warm_up; i < b->rounds; i++) {
 		shuffle(order, b->n, &seed);
 		if (run_round(b, order, i) < 0)
@@ -365,14 +369,8 @@ static void print_table(const struct bench *b, const struct summary *s, FILE *f)
 		fprintf(f, "%-16s %9.1f %9.1f %9.1f %9.1f %8.3f %8.3f %9ld\n",
 			b->commands[i].label, s[i].median, s[i].p10, s[i].p90, s[i].p99,
 			s[i].ratio_of_medians, s[i].median_ratio, b->commands[i].rss_kib);
-}
-
-/* What a child had of us before it became the program: less than this cannot be seen of it. */
-static long own_rss_kib(void)
-{
-	struct rusage usage;
-
-	return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss : 0;
+	fprintf(f, "# rss_KiB up to about %ld, which is our own, means that much at most\n",
+		b->rss_floor_kib);
 }
 
 static json_t *words_to_json(char *const *words)
@@ -410,7 +408,7 @@ static json_t *make_json(const struct bench *b, const struct summary *s)
 			 u.release, "machine", u.machine, "rounds", (json_int_t)b->rounds,
 			 "warm_up", (json_int_t)b->warm_up, "reference",
 			 b->commands[b->reference].label, "rss_floor_kib",
-			 (json_int_t)own_rss_kib(), "commands", list);
+			 (json_int_t)b->rss_floor_kib, "commands", list);
 }
 
 /* Writes the JSON document to the file asked for. Returns 0 or -1. */

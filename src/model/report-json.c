@@ -11,9 +11,25 @@ static int set(json_t *o, const char *key, json_t *value)
 	return json_object_set_new(o, key, value);
 }
 
+/* A string; what is no UTF-8 in it (a file name need not be) is said as a question mark. */
+static json_t *text(const char *s)
+{
+	json_t *j = json_string(s);
+	char *copy;
+
+	if (j || !(copy = strdup(s)))
+		return j;
+	for (char *c = copy; *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	j = json_string(copy);
+	free(copy);
+	return j;
+}
+
 static json_t *string_or_null(const char *s)
 {
-	return s ? json_string(s) : json_null();
+	return s ? text(s) : json_null();
 }
 
 static json_t *strings(const strlist *l)
@@ -22,7 +38,7 @@ static json_t *strings(const strlist *l)
 	const char **s;
 
 	array_foreach(s, l)
-		if (json_array_append_new(a, json_string(*s)) < 0) {
+		if (json_array_append_new(a, text(*s)) < 0) {
 			json_decref(a);
 			return NULL;
 		}
@@ -33,7 +49,7 @@ static int set_pos(json_t *o, struct pos pos)
 {
 	if (!pos.file)
 		return 0;
-	return set(o, "file", json_string(pos.file)) | set(o, "line", json_integer(pos.line));
+	return set(o, "file", text(pos.file)) | set(o, "line", json_integer(pos.line));
 }
 
 static json_t *json_role(const struct role_choice *c)
@@ -46,7 +62,7 @@ static json_t *json_role(const struct role_choice *c)
 	if (c->line)
 		r |= set(o, "line", json_integer(c->line));
 	if (c->pattern)
-		r |= set(o, "pattern", json_string(c->pattern));
+		r |= set(o, "pattern", text(c->pattern));
 	return r ? (json_decref(o), NULL) : o;
 }
 
@@ -55,14 +71,14 @@ static json_t *json_item(const struct plan_item *it)
 	json_t *o = json_object();
 	int r = set(o, "key", json_string(it->key));
 
-	r |= set(o, "wanted", json_string(it->wanted));
+	r |= set(o, "wanted", text(it->wanted));
 	r |= set(o, "found", string_or_null(it->found));
 	if (it->now)
 		r |= set(o, "now", json_string(it->now));
 	r |= set(o, "outcome", json_string(outcome_words[it->outcome]));
 	r |= set_pos(o, it->pos);
 	if (it->note)
-		r |= set(o, "note", json_string(it->note));
+		r |= set(o, "note", text(it->note));
 	if (it->error)
 		r |= set(o, "errno", json_integer(it->error));
 	if (it->overrides.file) {
@@ -77,12 +93,12 @@ static json_t *json_rule(const struct plan_rule *pr)
 {
 	const struct rule *rule = pr->rule;
 	json_t *o = json_object();
-	int r = set(o, "rule", json_string(rule->title));
+	int r = set(o, "rule", text(rule->title));
 
 	if (rule->unit.n)
 		r |= set(o, "unit", strings(&rule->unit));
 	else
-		r |= set(o, "unit", json_pack("[s]", rule->title));
+		r |= set(o, "unit", json_pack("[o]", text(rule->title)));
 	r |= set(o, "exe", strings(&rule->exe)) | set(o, "user", strings(&rule->user)) |
 	     set(o, "comm", strings(&rule->comm));
 	r |= set(o, "role", string_or_null(pr->section));
@@ -95,7 +111,7 @@ static json_t *json_rule(const struct plan_rule *pr)
 	r |= set(o, "outcome", json_string(outcome_words[pr->outcome]));
 	r |= set_pos(o, rule->pos);
 	if (pr->note)
-		r |= set(o, "note", json_string(pr->note));
+		r |= set(o, "note", text(pr->note));
 	if (pr->loses_to) {
 		json_t *by = json_object();
 
@@ -117,7 +133,7 @@ static int add_findings(json_t *list, const struct diags *d)
 		r |= set(o, "severity", json_string(severity_to_string(it->severity)));
 		r |= set(o, "file", string_or_null(it->file));
 		r |= set(o, "line", it->line ? json_integer(it->line) : json_null());
-		r |= set(o, "message", json_string(it->message));
+		r |= set(o, "message", text(it->message));
 		r |= json_array_append_new(list, o);
 	}
 	return r;
@@ -169,7 +185,7 @@ static int set_library(json_t *top, const struct report *r)
 	int e = 0;
 
 	for (size_t i = 0; i < r->roles_n; i++)
-		e |= json_array_append_new(a, json_string(r->roles[i]));
+		e |= json_array_append_new(a, text(r->roles[i]));
 	return e | set(top, "role_library", a);
 }
 
@@ -177,8 +193,6 @@ static int set_library(json_t *top, const struct report *r)
  * report_json() - prints a report as one JSON object and a newline
  * @r: the report
  * @f: where to
- *
- * Text that is no UTF-8 (a file name may be) cannot be said in JSON: then it fails as a whole.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -192,11 +206,11 @@ int report_json(const struct report *r, FILE *f)
 	e |= set(top, "verb", json_string(r->verb));
 	e |= set(top, "exit_status", json_integer(r->exit_status));
 	e |= set(top, "result", json_string(report_result(r, &a)));
-	e |= set(top, "root", json_string(*r->root ? r->root : "/"));
+	e |= set(top, "root", text(*r->root ? r->root : "/"));
 	if (r->facts && r->facts->hostname)
 		e |= set(top, "host",
-			 json_pack("{s:s, s:s, s:b}", "name", r->facts->hostname, "kernel",
-				   r->facts->release, "thp", r->facts->thp_error == 0));
+			 json_pack("{s:o, s:o, s:b}", "name", text(r->facts->hostname), "kernel",
+				   text(r->facts->release), "thp", r->facts->thp_error == 0));
 	if (r->policy)
 		e |= set(top, "policy_files", strings(&r->policy->files));
 	if (r->plan)

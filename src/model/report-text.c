@@ -186,12 +186,17 @@ static const char *narrowing(struct arena *a, const struct rule *r)
 	return out;
 }
 
-static const char *units(struct arena *a, const struct rule *r)
+/* The units of a rule; of a long list the first ones, unless everything is wanted. */
+static const char *units(struct arena *a, const struct rule *r, bool all)
 {
 	const char *out = r->unit.n ? "" : r->title, **s;
+	size_t shown = all || r->unit.n <= 2 ? r->unit.n : 1;
 
 	array_foreach(s, &r->unit)
-		out = arena_printf(a, "%s%s%s", out ? out : "", s_i ? " " : "", *s);
+		if (s_i < shown)
+			out = arena_printf(a, "%s%s%s", out ? out : "", s_i ? " " : "", *s);
+	if (shown < r->unit.n)
+		out = arena_printf(a, "%s and %zu more", out ? out : "", r->unit.n - shown);
 	return out;
 }
 
@@ -222,7 +227,7 @@ static int print_rules(const struct report *r, const struct report_style *style,
 			note = arena_printf(&a, "loses to %s", place(&a, pr->loses_to->pos));
 		table_row(&t,
 			  (struct cell[]){
-				  { .text = units(&a, rule) },
+				  { .text = units(&a, rule, style->verbose) },
 				  { .text = thp_mode_words[pr->mode],
 				    .colour = pr->loses_to ? COLOUR_DIM : COLOUR_BOLD },
 				  { .text = start_words[rule->start ? rule->start : START_WATCH] },

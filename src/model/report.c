@@ -91,6 +91,7 @@ static const char *result_of_plan(const struct report *r, const struct report_co
 const char *report_result(const struct report *r, struct arena *a)
 {
 	struct report_counts c;
+	const char *result;
 	size_t n;
 
 	if (streq(r->verb, "check"))
@@ -105,5 +106,11 @@ const char *report_result(const struct report *r, struct arena *a)
 			       "trouble: nothing was changed" :
 			       "trouble: the policy could not be held against this host";
 	report_count(r->plan, &c);
-	return result_of_plan(r, &c, a);
+	result = result_of_plan(r, &c, a);
+	n = r->plan->rules.n;
+	if (!result || n == 0 || streq(r->verb, "plan"))
+		return result;
+	/* What was not looked at must not pass for being in order. */
+	return arena_printf(a, "%s; %zu service rule%s not acted on: this version sets hosts",
+			    result, n, n == 1 ? "" : "s");
 }

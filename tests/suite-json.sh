@@ -1,0 +1,345 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Holds what --json prints against src/model/report.schema.json: every verb on every fixture host, faulty
+# policies, trouble. Needs python3 with jsonschema.
+set -u
+LC_ALL=C
+export LC_ALL
+
+# shellcheck source=tests/lib.sh
+. "${srcdir:?}/tests/lib.sh"
+
+schema=$srcdir/src/model/report.schema.json
+if ! python3 -c 'import jsonschema' 2>"$tmp/err"; then
+	if [ "${CI:-}" = true ]; then
+		fail "python3 with jsonschema is there" "$(cat "$tmp/err")"
+	else
+		skip "the reports keep to their schema" "needs python3 with jsonschema"
+	fi
+	finish
+fi
+cd "$tmp" || exit 1
+mkdir reports
+
+# report NAME STATUS ARGUMENT...: runs thpctl --json and keeps what it prints
+report() {
+	report_name=$1
+	report_status=$2
+	shift 2
+	if run "$report_status" timeout 20 "$THPCTL" --json "$@"; then
+		cp out "reports/$report_name.json"
+	else
+		fail "$report_name" "$run_detail"
+	fi
+}
+
+new_tree() {
+	rm -rf tree
+	cp -R "$srcdir/tests/fixtures/hosts/$1" tree
+	chmod -R u+w,go-w tree
+	mkdir -p tree/run
+}
+
+for dir in "$srcdir"/tests/fixtures/hosts/*/; do
+	host=$(basename "$dir")
+	new_tree "$host"
+	changes=1
+	valid=0
+	findings=0
+	case $host in
+	nothp-*)
+		changes=0
+		findings=1
+		;;
+	linux-6.18)
+		# A file of its role library is broken on purpose.
+		valid=1
+		;;
+	rhel7-* | conflicts-*)
+		findings=1
+		;;
+	esac
+	report "$host-check" "$valid" --root tree check
+	report "$host-plan" "$changes" --root tree plan
+	report "$host-verify" "$changes" --root tree verify
+	report "$host-status" 0 --root tree status
+	report "$host-doctor" "$findings" --root tree doctor
+	report "$host-apply" 0 --root tree apply
+	report "$host-apply-again" 0 --root tree apply
+	report "$host-status-applied" 0 --root tree status
+	report "$host-restore" 0 --root tree restore
+	report "$host-restore-again" 0 --root tree restore
+done
+
+# Policies with faults, and trouble.
+new_tree linux-6.18
+mkdir tree/p
+cat >tree/p/bad.conf <<-'END'
+	host { enabled = sometimes }
+	verify_intervall = 3
+END
+cat >tree/p/rejected.conf <<-'END'
+	host { enabled = sometimes }
+END
+cat >tree/p/many.conf <<-'END'
+	missing = warn
+	host {
+	    enabled = madvise
+	    use_zero_page = 1
+	    defrag = never
+	    service 'a' { unit = 'a.service'  thp = disable  user = 'x"y' }
+	}
+	role 'r' {
+	    enabled = never
+	    anon '64kB' { enabled = always }
+	    anon '4096kB' { enabled = always }
+	    service 'b"\\c' { unit = 'a.service'  user = 'x"y'  thp = system  apply = start  start = gate  reclaim = yes }
+	    service 'd.slice' { thp = inherit  apply = verify  comm = { 'x', 'y' }  exe = '/bin/*' }
+	}
+END
+cat >tree/p/fallback.conf <<-'END'
+	host { service 'a.service' { thp = madvise } }
+END
+cat >tree/p/number.conf <<-'END'
+	host { khugepaged { max_ptes_none = 4096 } }
+END
+for verb in plan apply verify status; do
+	report "bad-$verb" 2 --root tree --policy /p/bad.conf "$verb"
+	report "no-policy-$verb" 2 --root tree --policy /p/none.conf "$verb"
+	report "no-role-$verb" 2 --root tree --role nobody "$verb"
+	report "number-$verb" 2 --root tree --policy /p/number.conf --role analytics "$verb"
+done
+report bad-doctor 1 --root tree --policy /p/bad.conf doctor
+report no-policy-doctor 1 --root tree --policy /p/none.conf doctor
+report bad-check 1 --root tree check /p/bad.conf
+report two-checks 1 --root tree check /p/bad.conf /p/many.conf
+report no-policy-check 2 --root tree check /p/none.conf
+report many-check 0 --root tree check /p/many.conf
+report many-plan 1 --root tree --policy /p/many.conf --role r plan
+report many-apply 0 --root tree --policy /p/many.conf --role r apply
+report many-status 0 --root tree --policy /p/many.conf --role r status
+report many-restore 0 --root tree restore
+
+thp=tree/sys/kernel/mm/transparent_hugepage
+report found-again 1 --root tree --policy /p/many.conf --role r plan
+echo 'not what a kernel says' >$thp/enabled
+report unknown-plan 2 --root tree --policy /p/many.conf --role r plan
+report unknown-verify 1 --root tree --policy /p/many.conf --role r verify
+report unknown-apply 1 --root tree --policy /p/many.conf --role r apply
+report unknown-restore 0 --root tree restore
+echo 'always [madvise]' >$thp/enabled
+report two-policies 2 --root tree --policy /p/many.conf --policy /p/none.conf plan
+printf 'missing = warn\nhost { enabled = never }\n' >tree/p/word.conf
+printf 'host { enabled = never }\n' >tree/p/word-error.conf
+rm tree/run/credentials/@system/thpd.role
+report word-warn 0 --root tree --policy /p/word.conf plan
+report word-warn-verify 0 --root tree --policy /p/word.conf verify
+report word-warn-apply 0 --root tree --policy /p/word.conf apply
+report word-error 2 --root tree --policy /p/word-error.conf plan
+report word-error-apply 2 --root tree --policy /p/word-error.conf apply
+echo 6.1.0 >tree/proc/sys/kernel/osrelease
+report fallback-plan 2 --root tree --policy /p/fallback.conf plan
+: >tree/proc/sys/kernel/osrelease
+: >tree/proc/sys/kernel/hostname
+report no-names 0 --root tree --policy /p/word.conf status
+rm -rf tree/etc/thpd tree/usr/lib/thpd
+report empty-plan 2 --root tree plan
+report empty-check 2 --root tree check
+report empty-doctor 1 --root tree doctor
+echo '{ damaged' >tree/run/thpd/original.json
+
+# The running host: what it holds is unknown here, the form is not.
+printf 'host { enabled = madvise }\n' >live.conf
+for verb in plan verify doctor; do
+	run 0 timeout 20 "$THPCTL" --json --policy live.conf "$verb" || true
+	cp out "reports/live-$verb.json"
+done
+report live-status 0 --policy live.conf status
+
+# judge PROGRAM FILE...: a line of "ok NAME" or "bad NAME: why" for each
+cat >judge.py <<'END'
+import copy, glob, json, os, sys
+import jsonschema
+
+schema = json.load(open(sys.argv[1]))
+jsonschema.Draft7Validator.check_schema(schema)
+validator = jsonschema.Draft7Validator(schema)
+
+
+def say(name, problems):
+    print(("bad %s: %s" % (name, " | ".join(problems)[:600])) if problems else "ok " + name)
+
+
+def unique(pairs):
+    if len(set(k for k, v in pairs)) != len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
+def walk(node, path=""):
+    """Every object of the schema is closed and described."""
+    if isinstance(node, list):
+        for i, n in enumerate(node):
+            yield from walk(n, "%s/%d" % (path, i))
+    if not isinstance(node, dict):
+        return
+    if node.get("type") == "object" and "additionalProperties" not in node:
+        yield path + " is open"
+    for name, sub in node.get("properties", {}).items() if node.get("type") == "object" else ():
+        if "description" not in sub and "$ref" not in sub:
+            yield "%s/%s has no description" % (path, name)
+    for k, n in node.items():
+        if k not in ("enum", "const", "required"):
+            yield from walk(n, path + "/" + k)
+
+
+say("the schema is closed and described", list(walk(schema)))
+
+reports = {}
+for path in sorted(glob.glob("reports/*.json")):
+    name = os.path.basename(path)[:-5]
+    text = open(path, encoding="utf-8").read()
+    try:
+        report = json.loads(text, object_pairs_hook=unique)
+    except ValueError as e:
+        say(name, [str(e)])
+        continue
+    problems = ["%s: %s" % ("/".join(map(str, e.absolute_path)), e.message)
+                for e in validator.iter_errors(report)]
+    if not text.endswith("}\n"):
+        problems.append("does not end with a newline")
+    if "counts" in report:
+        counted = {}
+        for s in report["settings"]:
+            counted[s["outcome"]] = counted.get(s["outcome"], 0) + 1
+        if counted != report["counts"]:
+            problems.append("counts are wrong")
+    if report["exit_status"] == 2 and not any(f["severity"] == "error" for f in report["findings"]) \
+            and not any(s["outcome"] == "unknown" for s in report.get("settings", ())):
+        problems.append("trouble, but nothing says why")
+    say(name, problems)
+    reports[name] = report
+
+# What the reports are about has to occur in them, or all of this would prove little.
+seen = {k: set() for k in ("outcome", "source", "severity", "mode", "verb", "exit_status")}
+for r in reports.values():
+    seen["verb"].add(r["verb"])
+    seen["exit_status"].add(r["exit_status"])
+    seen["source"].add(r.get("role", {}).get("source"))
+    seen["severity"].update(f["severity"] for f in r["findings"])
+    seen["outcome"].update(s["outcome"] for s in r.get("settings", ()))
+    seen["mode"].update(s["mode"] for s in r.get("services", ()))
+for what, wanted in (
+        ("verb", {"check", "plan", "apply", "verify", "status", "restore", "doctor"}),
+        ("exit_status", {0, 1, 2}),
+        ("source", {"none", "option", "kernel_command_line", "credential", "file", "host_role",
+                    "hosts"}),
+        ("severity", {"error", "warning", "note"}),
+        ("outcome", {"ok", "changed", "drifted", "absent", "rejected", "unknown"}),
+        ("mode", {"disable", "madvise", "system", "inherit"})):
+    missing = wanted - seen[what]
+    say("the reports have every %s" % what, ["no " + str(m) for m in missing])
+say("the reports have optional members",
+    ["no " + k for k in ("overrides", "loses_to", "note", "now", "errno", "pattern", "role_library",
+                         "status") if '"%s":' % k not in json.dumps(list(reports.values()))])
+
+# A report that is not one must not pass.
+base = reports.get("many-plan")
+applied = reports.get("many-apply")
+status = reports.get("many-status")
+byhosts = reports.get("rhel7-3.10-plan")
+found = reports.get("bad-check")
+
+
+def mutant(name, report, change):
+    if report is None:
+        return say("mutant: " + name, ["there is no report to begin with"])
+    m = copy.deepcopy(report)
+    change(m)
+    say("mutant: " + name, [] if m != report and list(validator.iter_errors(m)) else ["it passes"])
+
+
+def put(*path):
+    def change(m):
+        for p in path[:-2]:
+            m = m[p]
+        m[path[-2]] = path[-1]
+    return change
+
+
+def drop(*path):
+    def change(m):
+        for p in path[:-1]:
+            m = m[p]
+        del m[path[-1]]
+    return change
+
+
+mutant("a key more at the top", base, put("colour", "blue"))
+mutant("a key more in host", base, put("host", "arch", "x"))
+mutant("a key more in role", base, put("role", "why", "x"))
+mutant("a key more in a setting", base, put("settings", 0, "was", "x"))
+mutant("a key more in overrides", base, put("settings", 0, "overrides", "x", 1))
+mutant("a key more in a service", base, put("services", 0, "pid", 1))
+mutant("a key more in status", status, put("status", "swap_kb", 1))
+mutant("a key more in a finding", found, put("findings", 0, "column", 1))
+mutant("another outcome", base, put("settings", 0, "outcome", "fine"))
+mutant("another outcome of a service", base, put("services", 0, "outcome", "OK"))
+mutant("another outcome counted", base, put("counts", "fine", 1))
+mutant("an outcome counted none times", base, put("counts", "failed", 0))
+mutant("another severity", found, put("findings", 0, "severity", "fatal"))
+mutant("another source", byhosts, put("role", "source", "dns"))
+mutant("another mode", base, put("services", 0, "mode", "never"))
+mutant("another thp", base, put("services", 0, "thp", ""))
+mutant("another start", base, put("services", 0, "start", "later"))
+mutant("another verb", base, put("verb", "exec"))
+mutant("another schema", base, put("schema", "thpd.report/2"))
+mutant("another exit status", base, put("exit_status", 3))
+mutant("an exit status as text", base, put("exit_status", "1"))
+mutant("a result of two lines", base, put("result", "a\nb"))
+mutant("a number for a value", base, put("settings", 0, "wanted", 1))
+mutant("a key outside the directory", base, put("settings", 0, "key", "/etc/passwd"))
+mutant("line 0", base, put("settings", 0, "line", 0))
+mutant("a file without a line", base, drop("settings", 0, "line"))
+mutant("a changed setting without what it is now", applied,
+       lambda m: [s.pop("now", None) for s in m["settings"]])
+mutant("a drifted setting without what was found", base, put("settings", 0, "found", None))
+mutant("a gauge below 0", status, put("status", "mem_total_kb", -1))
+mutant("a role without a source", base, drop("role", "source"))
+mutant("hosts without the pattern", byhosts, drop("role", "pattern"))
+mutant("an option with a file", base, put("role", "file", "/etc/thpd/role"))
+mutant("no settings", base, drop("settings"))
+mutant("no role", base, drop("role"))
+mutant("no host", base, drop("host"))
+mutant("no findings", base, drop("findings"))
+mutant("no status", status, drop("status"))
+mutant("settings in a check", found, put("settings", []))
+mutant("a list for the object", {"x": 1}, lambda m: m.clear())
+END
+if ! python3 judge.py "$schema" >verdicts 2>err; then
+	fail "the judge came to an end" "$(tail -n 5 err)"
+fi
+while read -r verdict name; do
+	case $verdict in
+	ok)
+		pass "$name"
+		;;
+	*)
+		fail "${name%%: *}" "$name"
+		;;
+	esac
+done <verdicts
+
+# What no report can be made of: nothing may be on standard output that looks like one.
+run 2 "$THPCTL" --json --root tree --policy /p/word.conf status
+is "damaged state is trouble" "$run_status" 2
+is "and no half report is printed" "$(wc -c <out | tr -d ' ')" 0
+mkdir -p latin1/conf.d
+printf 'host { enabled = madvise }\n' >"latin1/conf.d/$(printf 'gr\374n').conf"
+run 2 "$THPCTL" --json --policy latin1 plan
+is "a file name that is no UTF-8 is trouble" "$run_status" 2
+is "and no half report is printed either" "$(wc -c <out | tr -d ' ')" 0
+run 0 "$THPCTL" --json --help
+is "--help stays text" "$(head -c 6 out)" "Usage:"
+
+finish
