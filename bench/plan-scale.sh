@@ -86,7 +86,7 @@ awk '
 		n++; sx += x; sy += y; sxx += x * x; sxy += x * y; syy += y * y
 	}
 	$1 == "one-file" { one = $2 }
-	NR > 1 && $8 > rss { rss = $8 }
+	$1 ~ /^(rules-|one-file)/ && $8 > rss { rss = $8 }
 	END {
 		slope = (n * sxy - sx * sy) / (n * sxx - sx * sx)
 		base = (sy - slope * sx) / n

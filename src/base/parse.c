@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/parse.h"
 
+#include <limits.h>
+
 /**
  * parse_uint() - a decimal number and nothing else
  * @s: digits only: no sign, no blank, no leading zero (octal to some readers), no unit
@@ -60,7 +62,7 @@ static unsigned int edit_distance(const char *a, const char *b)
 	size_t n = strlen(a), m = strlen(b);
 
 	if (n > 31 || m > 31)
-		return 32;
+		return UINT_MAX;
 	for (size_t j = 0; j <= m; j++)
 		row[0][j] = (unsigned int)j;
 	for (size_t i = 1; i <= n; i++) {

@@ -21,8 +21,6 @@ static enum outcome outcome_of_error(int error)
 		return OUTCOME_DENIED;
 	case -EINVAL:
 		return OUTCOME_REJECTED;
-	case -ENOENT:
-		return OUTCOME_GONE;
 	default:
 		return OUTCOME_FAILED;
 	}
@@ -46,7 +44,7 @@ static void apply_item(const struct root *root, int dirfd, struct plan *plan, st
 	int r = read_back(root, dirfd, plan, it);
 
 	if (r < 0)
-		set_outcome(plan, it, OUTCOME_UNKNOWN, r, NULL);
+		set_outcome(plan, it, r == -ENOENT ? OUTCOME_GONE : OUTCOME_UNKNOWN, r, NULL);
 	else if (streq(it->now, it->wanted))
 		set_outcome(plan, it, OUTCOME_CHANGED, 0, NULL);
 	else if (w < 0)
@@ -109,7 +107,8 @@ int apply_settings(const struct root *root, int dirfd, struct plan *plan)
 			continue;
 		r = read_back(root, dirfd, plan, it);
 		if (r < 0)
-			set_outcome(plan, it, OUTCOME_UNKNOWN, r, NULL);
+			set_outcome(plan, it, r == -ENOENT ? OUTCOME_GONE : OUTCOME_UNKNOWN, r,
+				    NULL);
 		else if (!streq(it->now, it->wanted))
 			set_outcome(plan, it, OUTCOME_FAILED, 0,
 				    "changed again while the other files were written");

@@ -12,14 +12,19 @@
 #define ROLE_FILE_PATH "/etc/thpd/role"
 #define CREDENTIAL_NAME "thpd.role"
 
-/* One line of a small file, or NULL when it cannot be read. */
+/* The first line of a small file that is neither blank nor a comment; NULL when there is none. */
 static const char *read_line(const struct root *root, const char *path, struct arena *a)
 {
-	char buf[512];
+	char buf[512], *rest = buf, *line;
 
 	if (root_read(root, path, buf, sizeof(buf)) < 0)
 		return NULL;
-	return arena_strdup(a, strip(buf));
+	while ((line = strsep(&rest, "\n"))) {
+		line = strip(line);
+		if (*line && *line != '#')
+			return arena_strdup(a, line);
+	}
+	return NULL;
 }
 
 /**
@@ -113,12 +118,18 @@ static int role_from_credential(const struct root *root, const char *dir, struct
 				struct diags *d)
 {
 	const char *path = arena_printf(&f->arena, "%s/" CREDENTIAL_NAME, dir);
-	char buf[256];
+	char buf[4096];
+	ssize_t n;
 
 	if (!path)
 		return -ENOMEM;
-	if (root_read(root, path, buf, sizeof(buf)) < 0)
+	n = root_read(root, path, buf, sizeof(buf));
+	if (n < 0)
 		return 0;
+	if ((size_t)n == sizeof(buf) - 1) {
+		diag_add(d, SEVERITY_ERROR, path, 0, "too long; expected the name of a role");
+		return 0;
+	}
 	return one_word(buf, path, &f->arena, &f->credential_role, d);
 }
 
@@ -126,7 +137,8 @@ static int role_from_file(const struct root *root, struct facts *f, struct diags
 {
 	struct policy_sources out = { 0 };
 	struct policy_source src;
-	int r, fd = root_open(root, ROLE_FILE_PATH, O_RDONLY | O_NONBLOCK);
+	/* Of a link that leads nowhere it must be said that it does. */
+	int r, fd = root_open(root, ROLE_FILE_PATH, O_PATH | O_NOFOLLOW);
 
 	if (fd == -ENOENT || fd == -ENOTDIR)
 		return 0;

@@ -52,7 +52,7 @@ struct plan_item {
 	struct pos overrides; /* what the host section said, if a role overrides it */
 	const char *found;    /* before anything was done; NULL: not known */
 	const char *now;      /* after it was written; NULL: it was not */
-	enum outcome outcome; /* OK, DRIFTED, ABSENT, REJECTED, DENIED or UNKNOWN */
+	enum outcome outcome; /* any but NO_TARGET and UNSUPPORTED */
 	int error;	      /* the errno behind it, positive, or 0 */
 	const char *note;     /* why, in words; may be NULL */
 	bool tolerated;	      /* absent or rejected, and the policy does not mind */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/policy.h"
 
+#include "base/parse.h"
+
 const char *const thp_mode_words[] = { "", "inherit", "disable", "madvise", "system", NULL };
 const char *const fallback_words[] = { "", "disable", "inherit", NULL };
 const char *const reclaim_words[] = { "", "no", "once", "yes", NULL };
@@ -23,6 +25,43 @@ void policy_free(struct policy *p)
 {
 	arena_free(&p->arena);
 	policy_init(p);
+}
+
+/**
+ * policy_set() - gives a key of the top level a value that was found valid
+ * @p: the policy
+ * @name: the key
+ * @value: its value; copied
+ * @pos: where the policy says so
+ *
+ * Return: 0; -ENOMEM; -EINVAL when there is no such key or value.
+ */
+int policy_set(struct policy *p, const char *name, const char *value, struct pos pos)
+{
+	uint64_t n = 0;
+	int r = 0;
+
+	if (streq(name, "verify_interval")) {
+		r = parse_uint(value, UINT32_MAX, &n);
+		p->verify_interval = r < 0 ? p->verify_interval : (uint32_t)n;
+		return r;
+	}
+	if (streq(name, "metrics_file")) {
+		p->metrics_file = arena_strdup(&p->arena, value);
+		return p->metrics_file ? 0 : -ENOMEM;
+	}
+	if (streq(name, "host_role")) {
+		p->host_role = arena_strdup(&p->arena, value);
+		p->host_role_pos = pos;
+		return p->host_role ? 0 : -ENOMEM;
+	}
+	if (streq(name, "on_drift") && (r = word_index(on_drift_words, value)) > 0)
+		p->on_drift = (enum on_drift)r;
+	else if (streq(name, "missing") && (r = word_index(missing_words, value)) > 0)
+		p->missing = (enum missing)r;
+	else if (streq(name, "madvise_fallback") && (r = word_index(fallback_words, value)) > 0)
+		p->fallback = (enum fallback)r;
+	return r > 0 ? 0 : -EINVAL;
 }
 
 /** policy_role() - the role of that name, or NULL */
@@ -145,7 +184,10 @@ int policy_merge_role(struct policy *p, struct section *s, const struct section 
 	struct rule *o;
 	int r;
 
-	merge_list(&s->hosts, &over->hosts);
+	if (over->hosts.n > 0) {
+		s->hosts = over->hosts;
+		s->hosts_pos = over->hosts_pos;
+	}
 	array_foreach(it, &over->settings) {
 		r = section_set(p, s, it->key, it->value, it->pos);
 		if (r < 0)

@@ -58,8 +58,9 @@ struct rule {
 /* `host` or one `role`. */
 struct section {
 	const char *name; /* NULL: host */
-	struct pos pos;
+	struct pos pos;	  /* where it was first named */
 	strlist hosts;
+	struct pos hosts_pos;
 	ARRAY(struct setting) settings;
 	ARRAY(struct rule) rules;
 	struct strmap setting_index, rule_index;
@@ -84,6 +85,7 @@ struct policy {
 
 void policy_init(struct policy *p);
 void policy_free(struct policy *p);
+int policy_set(struct policy *p, const char *name, const char *value, struct pos pos);
 struct section *policy_role(const struct policy *p, const char *name);
 struct section *policy_section(struct policy *p, const char *name, struct pos pos);
 int section_set(struct policy *p, struct section *s, const char *key, const char *value,

@@ -18,8 +18,8 @@ static bool hosts_match(const struct policy *p, const struct facts *f, struct ro
 				continue;
 			*ret = (struct role_choice){ .name = (*s)->name,
 						     .source = ROLE_HOSTS,
-						     .where = (*s)->pos.file,
-						     .line = (*s)->pos.line,
+						     .where = (*s)->hosts_pos.file,
+						     .line = (*s)->hosts_pos.line,
 						     .pattern = *pattern };
 			return true;
 		}
@@ -135,14 +135,14 @@ static int add_rules(struct plan *plan, const struct section *s)
 static const char *selector(struct arena *a, const struct rule *r)
 {
 	const strlist *lists[] = { &r->unit, &r->exe, &r->user, &r->comm };
-	const char *out = r->unit.n ? "" : r->title;
+	const char *out = r->unit.n ? "" : arena_printf(a, "%s\t", r->title);
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		const char **s;
 
-		out = out ? arena_printf(a, "%s\n", out) : NULL;
 		array_foreach(s, lists[i])
 			out = out ? arena_printf(a, "%s%s\t", out, *s) : NULL;
+		out = out ? arena_printf(a, "%s\n", out) : NULL;
 	}
 	return out;
 }
@@ -294,23 +294,28 @@ static void find_item(const struct policy *p, const struct facts *f, struct plan
 /* `enabled = never` does not stop everything, and makes `defrag` idle: worth a note, no failure. */
 static void note_never(struct plan *plan)
 {
-	const struct plan_item *it, *enabled = NULL;
+	const struct plan_item *it, *defrag = NULL;
+	bool never = false, some_size = false;
 
-	array_foreach(it, &plan->items)
-		if (streq(it->key, "enabled") && streq(it->wanted, "never"))
-			enabled = it;
-	if (!enabled)
+	array_foreach(it, &plan->items) {
+		never |= streq(it->key, "enabled") && streq(it->wanted, "never");
+		if (streq(it->key, "defrag"))
+			defrag = it;
+	}
+	if (!never)
 		return;
 	array_foreach(it, &plan->items) {
-		if (startswith(it->key, "hugepages-") && endswith(it->key, "/enabled") &&
-		    !streq(it->wanted, "never") && !streq(it->wanted, "inherit"))
-			diag_add(&plan->findings, SEVERITY_NOTE, it->pos.file, it->pos.line,
-				 "%s = %s still gives huge pages, although enabled = never",
-				 it->key, it->wanted);
-		if (streq(it->key, "defrag"))
-			diag_add(&plan->findings, SEVERITY_NOTE, it->pos.file, it->pos.line,
-				 "defrag has no effect while enabled = never");
+		if (!startswith(it->key, "hugepages-") || !endswith(it->key, "/enabled") ||
+		    streq(it->wanted, "never") || streq(it->wanted, "inherit"))
+			continue;
+		some_size = true;
+		diag_add(&plan->findings, SEVERITY_NOTE, it->pos.file, it->pos.line,
+			 "%s = %s still gives huge pages, although enabled = never", it->key,
+			 it->wanted);
 	}
+	if (defrag && !some_size)
+		diag_add(&plan->findings, SEVERITY_NOTE, defrag->pos.file, defrag->pos.line,
+			 "defrag has no effect while enabled = never");
 }
 
 /* PR_THP_DISABLE_EXCEPT_ADVISED came with Linux 6.18. */

@@ -55,7 +55,8 @@ static bool check_string(const struct policy_key *k, const char *value, const ch
 		return false;
 	}
 	if (streq(k->name, "metrics_file") &&
-	    (value[0] != '/' || strstr(value, "/../") || endswith(value, "/"))) {
+	    (value[0] != '/' || strstr(value, "/../") || endswith(value, "/") ||
+	     endswith(value, "/..") || endswith(value, "/."))) {
 		diag_add(d, SEVERITY_ERROR, file, line,
 			 "%s: '%s' is no absolute file name; expected e.g. "
 			 "'/var/lib/prometheus/node-exporter/thpd.prom'",

@@ -18,11 +18,13 @@ struct load {
 	struct diags *diags;
 	const char *file; /* in the policy's arena */
 	const struct policy_scan *scan;
-	size_t sections;		    /* closed so far */
-	uint32_t key_line[POLICY_KEYS_MAX]; /* of the section that is open */
-	const char *only_role;		    /* a library file may hold nothing but this */
-	ARRAY(struct setting) leaf;	    /* settings of a closed leaf, for its parent */
-	ARRAY(struct rule) rules;	    /* the same for rules */
+	size_t sections;			 /* closed so far */
+	uint32_t key_line[POLICY_KEYS_MAX];	 /* of the section that is open */
+	unsigned int list_seen[POLICY_KEYS_MAX]; /* values looked at already */
+	const char *only_role;			 /* a library file may hold nothing but this */
+	bool role_seen;
+	ARRAY(struct setting) leaf; /* settings of a closed leaf, for its parent */
+	ARRAY(struct rule) rules;   /* the same for rules */
 	struct strmap titles;
 	struct arena arena;
 	int error;
@@ -55,12 +57,30 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 	diag_vadd(current->diags, SEVERITY_ERROR, current->file, (uint32_t)cfg->line, fmt, ap);
 }
 
+/* A list reports each of its values and, once more, its end. */
+static void on_list_value(struct load *l, cfg_opt_t *opt, const struct policy_key *k, uint32_t line)
+{
+	size_t i = policy_key_index(k);
+	unsigned int n = cfg_opt_size(opt);
+
+	if (n == l->list_seen[i])
+		return;
+	l->list_seen[i] = n;
+	if (n == 1)
+		l->key_line[i] = line;
+	(void)policy_check_value(k, cfg_opt_getnstr(opt, n - 1), l->file, line, l->diags);
+}
+
 /* Called for each value: remembers its line, which nothing knows later. */
 static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 {
 	const struct policy_key *k = policy_key_find(context_of(cfg), opt->name, strlen(opt->name));
 
-	if (k)
+	if (!k)
+		return 0;
+	if (k->kind == KEY_LIST)
+		on_list_value(current, opt, k, (uint32_t)cfg->line);
+	else
 		current->key_line[policy_key_index(k)] = (uint32_t)cfg->line;
 	return 0;
 }
@@ -82,16 +102,11 @@ static const char *take_scalar(struct load *l, cfg_opt_t *opt, const struct poli
 	return policy_check_value(k, v, l->file, ret_pos->line, l->diags) ? v : NULL;
 }
 
-static void take_list(struct load *l, cfg_opt_t *opt, const struct policy_key *k, strlist *to)
+static void take_list(struct load *l, cfg_opt_t *opt, strlist *to)
 {
-	uint32_t line = l->key_line[policy_key_index(k)];
-
 	for (unsigned int i = 0; i < cfg_opt_size(opt); i++) {
-		const char *v = cfg_opt_getnstr(opt, i), **slot;
+		const char *v = arena_strdup(&l->policy->arena, cfg_opt_getnstr(opt, i)), **slot;
 
-		if (!policy_check_value(k, v, l->file, line, l->diags))
-			continue;
-		v = arena_strdup(&l->policy->arena, v);
 		slot = array_add(&l->policy->arena, to);
 		if (!v || !slot)
 			return out_of_memory(l);
@@ -144,7 +159,7 @@ static void take_rule(struct load *l, cfg_t *cfg, struct pos pos)
 		if (!k || opt->nvalues == 0)
 			continue;
 		if (k->kind == KEY_LIST) {
-			take_list(l, opt, k,
+			take_list(l, opt,
 				  streq(k->name, "unit") ? &r->unit :
 				  streq(k->name, "exe")	 ? &r->exe :
 				  streq(k->name, "user") ? &r->user :
@@ -164,6 +179,7 @@ static void fill_section(struct load *l, cfg_t *cfg, struct pos pos)
 {
 	const char *title = cfg_title(cfg);
 	struct section *s, one = { 0 };
+	const struct policy_key *hosts_key = policy_key_find(CONTEXT_ROLE, "hosts", 5);
 	cfg_opt_t *hosts;
 
 	take_settings(l, cfg, title ? CONTEXT_ROLE : CONTEXT_HOST, "");
@@ -171,8 +187,9 @@ static void fill_section(struct load *l, cfg_t *cfg, struct pos pos)
 	if (!s)
 		return out_of_memory(l);
 	hosts = title ? cfg_getopt(cfg, "hosts") : NULL;
+	one.hosts_pos = pos_at(l, l->key_line[policy_key_index(hosts_key)]);
 	if (hosts)
-		take_list(l, hosts, policy_key_find(CONTEXT_ROLE, "hosts", 5), &one.hosts);
+		take_list(l, hosts, &one.hosts);
 	one.settings.items = l->leaf.items;
 	one.settings.n = l->leaf.n;
 	one.rules.items = l->rules.items;
@@ -215,12 +232,14 @@ static int on_section(cfg_t *parent, cfg_opt_t *opt)
 		take_rule(l, cfg, pos_at(l, line));
 		break;
 	default:
+		l->role_seen |= title && l->only_role && streq(title, l->only_role);
 		if (l->only_role && (!title || !streq(title, l->only_role)))
 			diag_add(l->diags, SEVERITY_ERROR, l->file, line,
 				 "%s%s%s; a file of the role library holds only role '%s'",
 				 opt->name, title ? " " : "", title ? title : "", l->only_role);
 		fill_section(l, cfg, pos_at(l, line));
 	}
+	memset(l->list_seen, 0, sizeof(l->list_seen));
 	(void)cfg_opt_rmnsec(opt, cfg_opt_size(opt) - 1);
 	return l->error ? -1 : 0;
 }
@@ -228,12 +247,9 @@ static int on_section(cfg_t *parent, cfg_opt_t *opt)
 /* The keys of the top level that are no sections. */
 static void take_top(struct load *l, cfg_t *cfg)
 {
-	struct policy *p = l->policy;
-
 	for (cfg_opt_t *opt = cfg->opts; opt->name; opt++) {
 		const struct policy_key *k = policy_key_find(CONTEXT_TOP, opt->name,
 							     strlen(opt->name));
-		uint64_t n = 0;
 		struct pos pos;
 		const char *v;
 
@@ -246,20 +262,8 @@ static void take_top(struct load *l, cfg_t *cfg)
 			diag_add(l->diags, SEVERITY_ERROR, l->file, pos.line,
 				 "%s; a file of the role library holds only role '%s'", k->name,
 				 l->only_role);
-		if (k->kind == KEY_NUMBER && parse_uint(v, k->max, &n) == 0)
-			p->verify_interval = (uint32_t)n;
-		else if (k->words == on_drift_words)
-			p->on_drift = (enum on_drift)word_index(k->words, v);
-		else if (k->words == missing_words)
-			p->missing = (enum missing)word_index(k->words, v);
-		else if (k->words == fallback_words)
-			p->fallback = (enum fallback)word_index(k->words, v);
-		else if (streq(k->name, "metrics_file"))
-			p->metrics_file = arena_strdup(&p->arena, v);
-		else if (streq(k->name, "host_role")) {
-			p->host_role = arena_strdup(&p->arena, v);
-			p->host_role_pos = pos;
-		}
+		if (policy_set(l->policy, k->name, v, pos) < 0)
+			return out_of_memory(l);
 	}
 }
 
@@ -333,6 +337,7 @@ static int load(struct policy *p, const char *role, const char *file, const char
 	_cleanup_scan_ struct policy_scan scan = { 0 };
 	struct load l = { .policy = p, .diags = d, .scan = &scan, .only_role = role };
 	_cleanup_free_ char *copy = malloc(len + 1);
+	size_t errors = d->errors;
 	const char **slot;
 	int r;
 
@@ -349,6 +354,8 @@ static int load(struct policy *p, const char *role, const char *file, const char
 		return r;
 	copy[len] = '\n';
 	r = parse(&l, copy, len + 1);
+	if (r == 0 && role && !l.role_seen && d->errors == errors)
+		diag_add(d, SEVERITY_ERROR, file, 0, "holds no role '%s'", role);
 	arena_free(&l.arena);
 	return r;
 }
@@ -380,7 +387,6 @@ int policy_load_library(struct policy *p, const char *role, const char *file, co
 			size_t len, struct diags *d)
 {
 	struct section own = { 0 }, *s = policy_role(p, role);
-	size_t errors = d->errors;
 	int r;
 
 	if (s) {
@@ -391,10 +397,5 @@ int policy_load_library(struct policy *p, const char *role, const char *file, co
 	if (r < 0)
 		return r;
 	s = policy_role(p, role);
-	if (!s) {
-		if (d->errors == errors)
-			diag_add(d, SEVERITY_ERROR, file, 0, "holds no role '%s'", role);
-		return 0;
-	}
-	return policy_merge_role(p, s, &own);
+	return s ? policy_merge_role(p, s, &own) : 0;
 }

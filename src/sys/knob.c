@@ -67,7 +67,7 @@ int knob_parse(const char *text, struct knob *ret)
 int knob_read(const struct root *root, int dirfd, const char *key, struct knob *ret)
 {
 	_cleanup_close_ int fd = root_open_below(root, dirfd, key, O_RDONLY | O_NOCTTY);
-	char text[KNOB_TEXT_MAX];
+	char text[KNOB_TEXT_MAX + 1];
 	ssize_t n;
 
 	if (fd < 0)

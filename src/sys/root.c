@@ -110,7 +110,7 @@ static ssize_t read_full(int fd, char *buf, size_t size)
  */
 ssize_t root_read(const struct root *root, const char *path, char *buf, size_t size)
 {
-	_cleanup_close_ int fd = root_open(root, path, O_RDONLY | O_NOCTTY);
+	_cleanup_close_ int fd = root_open(root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
 	ssize_t n;
 
 	if (fd < 0)
@@ -264,9 +264,13 @@ int root_make_dir(const struct root *root, const char *path)
 	fd = root_open(root, parent, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
-	if (mkdirat(fd, slash + 1, 0755) < 0 && errno != EEXIST)
+	if (mkdirat(fd, slash + 1, 0755) == 0)
+		return 0;
+	if (errno != EEXIST)
 		return -errno;
-	return 0;
+	fd = close_fd(fd);
+	fd = root_open(root, path, O_PATH | O_DIRECTORY);
+	return fd < 0 ? fd : 0;
 }
 
 /** root_unlink() - removes @name from @dir; 0, or negative errno */

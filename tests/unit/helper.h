@@ -33,7 +33,8 @@ static inline void test_dir_make(void)
 	const char *tmp = getenv("TMPDIR");
 
 	(void)umask(022);
-	(void)snprintf(test_dir, sizeof(test_dir), "%s/thpd-unit-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	(void)snprintf(test_dir, sizeof(test_dir), "%s/thpd-unit-XXXXXX",
+		       tmp && *tmp ? tmp : "/tmp");
 	if (!mkdtemp(test_dir)) {
 		perror(test_dir);
 		exit(1);

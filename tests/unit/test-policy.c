@@ -31,7 +31,8 @@ static const char *first_error(void)
 {
 	const struct diag *it = diags.list.n ? &diags.list.items[0] : NULL;
 
-	return it ? arena_printf(&scratch, "%s:%u: %s", it->file, it->line, it->message) : "no error";
+	return it ? arena_printf(&scratch, "%s:%u: %s", it->file, it->line, it->message) :
+		    "no error";
 }
 
 /* A copy of just the size of the text, so that what is read behind it would be seen. */
@@ -68,7 +69,8 @@ static bool has_error(uint32_t line, const char *what)
 	const struct diag *it;
 
 	array_foreach(it, &diags.list)
-		if (it->severity == SEVERITY_ERROR && it->line == line && contains(it->message, what))
+		if (it->severity == SEVERITY_ERROR && it->line == line &&
+		    contains(it->message, what))
 			return true;
 	return false;
 }
@@ -140,9 +142,10 @@ END_TEST
 
 START_TEST(nothing_is_a_policy_too)
 {
-	static const char *const texts[] = { "", "\n", "   \t\n\n", "# only\n", "/* only */", "// only",
-					     "host { }", "role r { }", "host{}role r{}", "\r\n",
-					     "host {\n}" };
+	static const char *const texts[] = { "",	 "\n",	       "   \t\n\n",
+					     "# only\n", "/* only */", "// only",
+					     "host { }", "role r { }", "host{}role r{}",
+					     "\r\n",	 "host {\n}" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		load_good("a.conf", texts[i]);
@@ -221,17 +224,29 @@ END_TEST
 START_TEST(comments_do_not_shift_lines)
 {
 	static const char *const comments[] = {
-		"\n\n", "# x\n\n", "// x\n\n", "/* x\n*/\n", "/* x */\n\n", "/*\n*/ // y\n",
-		"\n/**/# '\n", "# \"\n// '\n", "/* } { = ' \" ${HOME} */\n# ${HOME}\n",
-		"/***\n**/\n", "\r\n\r\n", "/* // */ # /*\n\n", "# \xe2\x82\xac\n// \xff\n",
+		"\n\n",
+		"# x\n\n",
+		"// x\n\n",
+		"/* x\n*/\n",
+		"/* x */\n\n",
+		"/*\n*/ // y\n",
+		"\n/**/# '\n",
+		"# \"\n// '\n",
+		"/* } { = ' \" ${HOME} */\n# ${HOME}\n",
+		"/***\n**/\n",
+		"\r\n\r\n",
+		"/* // */ # /*\n\n",
+		"# \xe2\x82\xac\n// \xff\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(comments); i++) {
 		const char *c = comments[i];
 
-		load_good("a.conf", arena_printf(&scratch, "%shost {%senabled%s=%snever%s"
+		load_good("a.conf", arena_printf(&scratch,
+						 "%shost {%senabled%s=%snever%s"
 						 "service x.service {%sthp = disable}}%s"
-						 "role r { defrag = defer }", c, c, c, c, c, c, c));
+						 "role r { defrag = defer }",
+						 c, c, c, c, c, c, c));
 		expect(&policy.host, "enabled", "never", "a.conf", 9);
 		ck_assert_uint_eq(policy.host.pos.line, 3);
 		ck_assert_uint_eq(policy.host.rules.items[0].pos.line, 11);
@@ -244,9 +259,11 @@ END_TEST
 
 START_TEST(later_files_override_key_by_key)
 {
-	load_good("a.conf", "host { enabled = always defrag = never\n khugepaged { max_ptes_none = 1 } }"
-			    "role r { hosts = { 'a*', 'b*' } enabled = never }");
-	load_good("b.conf", "\nhost {\n defrag = defer\n khugepaged { max_ptes_none = 2 defrag = 0 } }");
+	load_good("a.conf",
+		  "host { enabled = always defrag = never\n khugepaged { max_ptes_none = 1 } }"
+		  "role r { hosts = { 'a*', 'b*' } enabled = never }");
+	load_good("b.conf",
+		  "\nhost {\n defrag = defer\n khugepaged { max_ptes_none = 2 defrag = 0 } }");
 	load_good("c.conf", "\n\nrole r { enabled = madvise }\nrole s { hosts = 'c*' }");
 	ck_assert_uint_eq(policy.files.n, 3);
 	ck_assert_str_eq(policy.files.items[0], "a.conf");
@@ -330,22 +347,31 @@ END_TEST
 START_TEST(strings_are_taken_as_they_are)
 {
 	static const char *const cases[][2] = {
-		{ "'a b'", "a b" },	     { "\"a b\"", "a b" },
-		{ "'# // /* */'", "# // /* */" }, { "'${HOME}'", "${HOME}" },
-		{ "'a\\\\b'", "a\\b" },	     { "'it\\'s'", "it's" },
-		{ "\"say \\\"hi\\\"\"", "say \"hi\"" }, { "\"a\\\\b\"", "a\\b" },
-		{ "'{ } = , ( ) +='", "{ } = , ( ) +=" }, { "'\xc3\xa9t\xc3\xa9'", "\xc3\xa9t\xc3\xa9" },
-		{ "/usr/bin/x", "/usr/bin/x" }, { "a_-.:@b", "a_-.:@b" },
-		{ "'redis-*'", "redis-*" },  { "\"it's\"", "it's" },
-		{ "'a|b'", "a|b" },	     { "\"a|b=c\"", "a|b=c" },
+		{ "'a b'", "a b" },
+		{ "\"a b\"", "a b" },
+		{ "'# // /* */'", "# // /* */" },
+		{ "'${HOME}'", "${HOME}" },
+		{ "'a\\\\b'", "a\\b" },
+		{ "'it\\'s'", "it's" },
+		{ "\"say \\\"hi\\\"\"", "say \"hi\"" },
+		{ "\"a\\\\b\"", "a\\b" },
+		{ "'{ } = , ( ) +='", "{ } = , ( ) +=" },
+		{ "'\xc3\xa9t\xc3\xa9'", "\xc3\xa9t\xc3\xa9" },
+		{ "/usr/bin/x", "/usr/bin/x" },
+		{ "a_-.:@b", "a_-.:@b" },
+		{ "'redis-*'", "redis-*" },
+		{ "\"it's\"", "it's" },
+		{ "'a|b'", "a|b" },
+		{ "\"a|b=c\"", "a|b=c" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct rule *r;
 
-		load_good("a.conf", arena_printf(&scratch, "host { service s.service {\n thp = disable"
-						 " exe = %s\n comm = { z, %s } } }", cases[i][0],
-						 cases[i][0]));
+		load_good("a.conf", arena_printf(&scratch,
+						 "host { service s.service {\n thp = disable"
+						 " exe = %s\n comm = { z, %s } } }",
+						 cases[i][0], cases[i][0]));
 		r = &policy.host.rules.items[0];
 		ck_assert_str_eq(r->exe.items[0], cases[i][1]);
 		ck_assert_str_eq(r->comm.items[1], cases[i][1]);
@@ -467,12 +493,13 @@ START_TEST(repeated_keys_and_titles)
 		{ "host { }\n\nhost { }", 3, "host is repeated" },
 		{ "host { khugepaged { }\n khugepaged { } }", 2, "khugepaged is repeated" },
 		{ "host { khugepaged { defrag = 0\n defrag = 0 } }", 2, "defrag is repeated" },
-		{ "role a { }\nrole b { }\nrole 'a' { }", 3, "role 'a' is repeated; it stands in line 1" },
+		{ "role a { }\nrole b { }\nrole 'a' { }", 3,
+		  "role 'a' is repeated; it stands in line 1" },
 		{ "host { anon 64kB { }\n anon '64kB' { } }", 2, "'64kB' is repeated" },
 		{ "role r {\n service x.service { thp = system }\n service \"x.service\" { thp = system } }",
 		  3, "'x.service' is repeated; it stands in line 2" },
-		{ "role r { service x.service { thp = system unit = a.slice\n unit = b.slice } }", 2,
-		  "unit is repeated" },
+		{ "role r { service x.service { thp = system unit = a.slice\n unit = b.slice } }",
+		  2, "unit is repeated" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -487,14 +514,16 @@ END_TEST
 
 START_TEST(same_names_in_different_sections)
 {
-	load_good("a.conf", "host { enabled = never anon 64kB { enabled = never }\n"
-			    " khugepaged { defrag = 0 } defrag = never\n"
-			    " service x.service { thp = system } service 64kB { unit = 'a.*' thp = system } }\n"
-			    "role a { enabled = never anon 64kB { enabled = never }\n"
-			    " service x.service { thp = system } }\n"
-			    "role b { enabled = never anon 64kB { enabled = never }\n"
-			    " service x.service { thp = system } }\n"
-			    "role 64kB { }");
+	load_good(
+		"a.conf",
+		"host { enabled = never anon 64kB { enabled = never }\n"
+		" khugepaged { defrag = 0 } defrag = never\n"
+		" service x.service { thp = system } service 64kB { unit = 'a.*' thp = system } }\n"
+		"role a { enabled = never anon 64kB { enabled = never }\n"
+		" service x.service { thp = system } }\n"
+		"role b { enabled = never anon 64kB { enabled = never }\n"
+		" service x.service { thp = system } }\n"
+		"role 64kB { }");
 	check_good();
 	expect(&policy.host, "defrag", "never", "a.conf", 2);
 	expect(&policy.host, "khugepaged/defrag", "0", "a.conf", 2);
@@ -523,12 +552,17 @@ START_TEST(several_faults_are_found_at_once)
 		uint32_t line;
 		const char *what;
 	} faults[] = {
-		{ 1, "verify_interval: 'soon'" }, { 2, "unknown key bogus at the top level" },
+		{ 1, "verify_interval: 'soon'" },
+		{ 2, "unknown key bogus at the top level" },
 		{ 4, "unknown word 'sometimes'; expected always, madvise or never" },
-		{ 5, "unknown key enabeld in host; expected enabled?" }, { 6, "max_ptes_none: '-1'" },
-		{ 7, "defrag: '2'" },	   { 8, "'63kB'" },
-		{ 9, "expected khugepaged?" }, { 10, "defrag takes one value" },
-		{ 11, "enabled" },	   { 12, "service needs a title" },
+		{ 5, "unknown key enabeld in host; expected enabled?" },
+		{ 6, "max_ptes_none: '-1'" },
+		{ 7, "defrag: '2'" },
+		{ 8, "'63kB'" },
+		{ 9, "expected khugepaged?" },
+		{ 10, "defrag takes one value" },
+		{ 11, "enabled" },
+		{ 12, "service needs a title" },
 		{ 16, "enabled cannot stand at the top level; expected it in host" },
 		{ 17, "'-x' cannot name a role" },
 	};
@@ -575,13 +609,12 @@ static const struct {
 	{ "role x enabled = never", 1, "{ behind the title" },
 	{ "host = never", 1, "host is a section" },
 	{ "role = never", 1, "role is a section" },
-	{ "host { khugepaged {\n x { } } }", 2, NULL },
 	{ "role r { hosts = { a b } }", 1, ", or } in the list" },
 	{ "role r { hosts = {\n a,\n , b } }", 3, "a value or }" },
 	{ "role r { hosts = { { a } } }", 1, "a value or }" },
 	{ "role r { hosts = redis-* }", 1, "must be quoted" },
 	{ "role r { hosts = { a|b } }", 1, "must be quoted" },
-	{ "host { defrag = defer+madvise }", 1, NULL },
+	{ "host { defrag = defer+madvise }", 1, "must be quoted" },
 	{ "metrics_file = /tmp/", 1, "must be quoted" },
 	{ "\xef\xbb\xbfhost { }", 1, "byte order mark" },
 	{ "\n\nmissing = \x01", 3, "control byte 0x01" },
@@ -620,7 +653,7 @@ static const struct {
 START_TEST(each_fault_has_its_line)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(bad_texts); i++) {
-		const char *what = bad_texts[i].what ? bad_texts[i].what : "";
+		const char *what = bad_texts[i].what;
 
 		load("a.conf", bad_texts[i].text, strlen(bad_texts[i].text));
 		ck_assert_msg(diags.errors == 1 && has_error(bad_texts[i].line, what),
@@ -628,6 +661,23 @@ START_TEST(each_fault_has_its_line)
 			      diags.errors, first_error(), bad_texts[i].line, what);
 		start_again();
 	}
+}
+END_TEST
+
+START_TEST(sections_nest_no_deeper_than_they_may)
+{
+	enum { N = 100000 };
+	static const char deep[] = "host { khugepaged {\n x { } } }";
+	_cleanup_free_ char *text = malloc(2 * N);
+
+	load("a.conf", deep, strlen(deep));
+	ck_assert(has_error(2, "nested deeper than 2"));
+	start_again();
+	ck_assert_ptr_nonnull(text);
+	for (size_t i = 0; i < N; i++)
+		memcpy(text + 2 * i, "a{", 2);
+	load("a.conf", text, 2 * N);
+	ck_assert(has_error(1, "nested deeper than 2"));
 }
 END_TEST
 
@@ -654,7 +704,8 @@ END_TEST
 
 START_TEST(a_failed_load_leaves_nothing_behind)
 {
-	static const char good[] = "\nhost {\n enabled = never\n service x.service { thp = system } }\n";
+	static const char good[] =
+		"\nhost {\n enabled = never\n service x.service { thp = system } }\n";
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad_texts); i++) {
 		load("bad.conf", bad_texts[i].text, strlen(bad_texts[i].text));
@@ -671,17 +722,19 @@ END_TEST
 
 START_TEST(a_cut_file_is_good_or_reported)
 {
-	static const char text[] = "missing = warn /* c */\nhost {\n defrag = 'defer+madvise' # x\n"
-				   " anon '64kB' { enabled = \"never\" }\n"
-				   " service a.service { thp = system exe = { 'x', \"y\\\\\" } }\n}\n"
-				   "role r { hosts = { 'a*',\n 'b' } }\n";
+	static const char text[] =
+		"missing = warn /* c */\nhost {\n defrag = 'defer+madvise' # x\n"
+		" anon '64kB' { enabled = \"never\" }\n"
+		" service a.service { thp = system exe = { 'x', \"y\\\\\" } }\n}\n"
+		"role r { hosts = { 'a*',\n 'b' } }\n";
 	size_t bad = 0;
 
 	for (size_t n = 0; n <= strlen(text); n++) {
 		load("a.conf", text, n);
 		bad += diags.errors > 0;
 		if (diags.errors > 0)
-			ck_assert_msg(diags.list.items[0].line >= 1 && diags.list.items[0].line <= 8,
+			ck_assert_msg(diags.list.items[0].line >= 1 &&
+					      diags.list.items[0].line <= 8,
 				      "%s", first_error());
 		else
 			check_good();
@@ -711,8 +764,8 @@ END_TEST
 START_TEST(role_names)
 {
 	static const char *const good[] = { "a", "9", "mongodb-8", "db.primary", "x@y", "_", "A_b" };
-	static const char *const bad[] = { "", ".", "..", ".a", "-a", "a/b", "a b", "a\n", "\xc3\xa9",
-					   "a*" };
+	static const char *const bad[] = { "",	  ".",	 "..",	".a",	    "-a",
+					   "a/b", "a b", "a\n", "\xc3\xa9", "a*" };
 	char name[66];
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
@@ -783,6 +836,7 @@ int main(void)
 	tcase_add_test(c, repeated_keys_and_titles);
 	tcase_add_test(c, several_faults_are_found_at_once);
 	tcase_add_test(c, each_fault_has_its_line);
+	tcase_add_test(c, sections_nest_no_deeper_than_they_may);
 	tcase_add_test(c, metrics_file_is_no_directory);
 	tcase_add_test(c, a_faulty_list_item_has_its_own_line);
 	tcase_add_test(c, a_failed_load_leaves_nothing_behind);

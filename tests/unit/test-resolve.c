@@ -53,6 +53,7 @@ static void add_hosts(const char *role, const char *pattern, const char *file, u
 	struct section *s = policy_section(&policy, role, (struct pos){ file, line });
 
 	ck_assert_ptr_nonnull(s);
+	s->hosts_pos = (struct pos){ file, line };
 	add_string(&s->hosts, pattern);
 }
 
@@ -173,9 +174,9 @@ END_TEST
 START_TEST(first_role_whose_hosts_match)
 {
 	static const char *const cases[][2] = {
-		{ "db1", "first" }, { "db77", "second" }, { "cache", "second" }, { "CACHE", NULL },
-		{ "xdb1", NULL },   { "web-a", "third" }, { "web-d", NULL },	 { "a.b.c", "fourth" },
-		{ "", NULL },
+		{ "db1", "first" }, { "db77", "second" },  { "cache", "second" },
+		{ "CACHE", NULL },  { "xdb1", NULL },	   { "web-a", "third" },
+		{ "web-d", NULL },  { "a.b.c", "fourth" }, { "", NULL },
 	};
 
 	policy_section(&policy, "none", (struct pos){ "h.conf", 1 });
@@ -212,8 +213,9 @@ END_TEST
 
 START_TEST(unknown_role_is_an_error)
 {
-	struct role_choice c = { .name = "nobody", .source = ROLE_FILE, .where = "/etc/thpd/role",
-				 .line = 3 };
+	struct role_choice c = {
+		.name = "nobody", .source = ROLE_FILE, .where = "/etc/thpd/role", .line = 3
+	};
 
 	set(NULL, "enabled", "never", 1);
 	set("db", "enabled", "always", 1);
@@ -256,10 +258,20 @@ END_TEST
 START_TEST(items_have_a_fixed_order)
 {
 	static const char *const order[] = {
-		"enabled", "defrag", "shmem_enabled", "use_zero_page", "shrink_underused",
-		"khugepaged/alloc_sleep_millisecs", "khugepaged/defrag", "khugepaged/max_ptes_none",
-		"khugepaged/pages_to_scan", "hugepages-16kB/enabled", "hugepages-16kB/shmem_enabled",
-		"hugepages-64kB/enabled", "hugepages-512kB/enabled", "hugepages-2048kB/enabled",
+		"enabled",
+		"defrag",
+		"shmem_enabled",
+		"use_zero_page",
+		"shrink_underused",
+		"khugepaged/alloc_sleep_millisecs",
+		"khugepaged/defrag",
+		"khugepaged/max_ptes_none",
+		"khugepaged/pages_to_scan",
+		"hugepages-16kB/enabled",
+		"hugepages-16kB/shmem_enabled",
+		"hugepages-64kB/enabled",
+		"hugepages-512kB/enabled",
+		"hugepages-2048kB/enabled",
 		"hugepages-1048576kB/enabled",
 	};
 	size_t n = ARRAY_SIZE(order);
@@ -377,7 +389,8 @@ START_TEST(max_ptes_must_fit_the_huge_page)
 		{ "khugepaged/max_ptes_swap", "512", 512, false },
 		{ "khugepaged/max_ptes_shared", "600", 512, false },
 		{ "khugepaged/max_ptes_none", "8191", 8192, true },
-		{ "khugepaged/max_ptes_none", "65535", 0, true }, /* not known: the kernel decides */
+		{ "khugepaged/max_ptes_none", "65535", 0,
+		  true }, /* not known: the kernel decides */
 		{ "khugepaged/pages_to_scan", "4096", 512, true },
 	};
 
@@ -390,7 +403,8 @@ START_TEST(max_ptes_must_fit_the_huge_page)
 		knob(cases[i].key, "0", "");
 		resolve(NULL);
 		ck_assert_msg(item(cases[i].key)->outcome ==
-				      (cases[i].good ? OUTCOME_DRIFTED : OUTCOME_REJECTED), "case %zu", i);
+				      (cases[i].good ? OUTCOME_DRIFTED : OUTCOME_REJECTED),
+			      "case %zu", i);
 		ck_assert_uint_eq(plan.findings.errors, cases[i].good ? 0 : 1);
 		ck_assert(!item(cases[i].key)->tolerated);
 	}
@@ -403,7 +417,9 @@ START_TEST(kernel_without_thp_is_one_finding)
 		enum missing missing;
 		size_t errors, warnings;
 	} cases[] = {
-		{ MISSING_UNSET, 0, 1 }, { MISSING_ERROR, 1, 0 }, { MISSING_WARN, 0, 1 },
+		{ MISSING_UNSET, 0, 1 },
+		{ MISSING_ERROR, 1, 0 },
+		{ MISSING_WARN, 0, 1 },
 		{ MISSING_IGNORE, 0, 0 },
 	};
 
@@ -505,9 +521,9 @@ START_TEST(madvise_needs_618)
 		const char *release;
 		bool good;
 	} cases[] = {
-		{ "6.18.0", true },	 { "6.18", true },   { "6.18-rc1", true }, { "6.19.2", true },
-		{ "7.0.0", true },	 { "10.1", true },   { "6.17.99", false }, { "6.2.0", false },
-		{ "5.19.17", false },	 { "5.10", false },  { "", false },	   { "linux", false },
+		{ "6.18.0", true },   { "6.18", true },	 { "6.18-rc1", true }, { "6.19.2", true },
+		{ "7.0.0", true },    { "10.1", true },	 { "6.17.99", false }, { "6.2.0", false },
+		{ "5.19.17", false }, { "5.10", false }, { "", false },	       { "linux", false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -515,7 +531,8 @@ START_TEST(madvise_needs_618)
 		facts.release = cases[i].release;
 		add_rule(NULL, "a.service", THP_MODE_MADVISE, 5);
 		resolve(NULL);
-		ck_assert_msg(plan.findings.errors == (cases[i].good ? 0 : 1), "%s", cases[i].release);
+		ck_assert_msg(plan.findings.errors == (cases[i].good ? 0 : 1), "%s",
+			      cases[i].release);
 		ck_assert_int_eq(rule("a.service")->mode, THP_MODE_MADVISE);
 		if (cases[i].good)
 			continue;
@@ -550,7 +567,8 @@ START_TEST(madvise_falls_back_as_told)
 			ck_assert_uint_eq(plan.findings.errors, 0);
 			ck_assert_int_eq(rule("a.service")->mode,
 					 modern ? THP_MODE_MADVISE : cases[i].mode);
-			ck_assert_int_eq(rule("a.service")->outcome == OUTCOME_UNSUPPORTED, !modern);
+			ck_assert_int_eq(rule("a.service")->outcome == OUTCOME_UNSUPPORTED,
+					 !modern);
 			ck_assert_int_eq(rule("a.service")->note != NULL, !modern);
 		}
 }
@@ -558,7 +576,8 @@ END_TEST
 
 START_TEST(other_modes_need_no_kernel)
 {
-	static const enum thp_mode modes[] = { THP_MODE_DISABLE, THP_MODE_SYSTEM, THP_MODE_INHERIT };
+	static const enum thp_mode modes[] = { THP_MODE_DISABLE, THP_MODE_SYSTEM,
+					       THP_MODE_INHERIT };
 
 	facts.release = "4.18.0";
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
@@ -591,7 +610,7 @@ END_TEST
 START_TEST(the_last_of_equal_rules_wins)
 {
 	add_rule(NULL, "a.service", THP_MODE_DISABLE, 1);
-	add_string(&add_rule(NULL, "same as a", THP_MODE_SYSTEM, 2)->unit, "a.service");
+	add_rule(NULL, "b.service", THP_MODE_SYSTEM, 2);
 	add_string(&add_rule(NULL, "narrower", THP_MODE_SYSTEM, 3)->exe, "/bin/x");
 	add_string(&policy.host.rules.items[2].unit, "a.service");
 	add_rule("db", "a.service", THP_MODE_MADVISE, 4)->fallback = FALLBACK_DISABLE;
@@ -599,10 +618,22 @@ START_TEST(the_last_of_equal_rules_wins)
 	ck_assert_uint_eq(plan.rules.n, 4);
 	ck_assert_ptr_eq(plan.rules.items[0].loses_to, plan.rules.items[3].rule);
 	ck_assert_uint_eq(plan.rules.items[0].loses_to->pos.line, 4);
-	ck_assert_ptr_eq(rule("narrower")->loses_to, NULL);
+	ck_assert_ptr_null(rule("b.service")->loses_to);
+	ck_assert_ptr_null(rule("narrower")->loses_to);
 	ck_assert_ptr_null(plan.rules.items[3].loses_to);
-	/* With the unit spelled out or as the title, it is the same unit. */
-	ck_assert_ptr_eq(rule("same as a")->loses_to, plan.rules.items[3].rule);
+}
+END_TEST
+
+/* Spelled out or as the title, it is the same pattern. */
+START_TEST(a_title_and_a_unit_may_be_equal)
+{
+	add_string(&add_rule(NULL, "spelled out", THP_MODE_SYSTEM, 1)->unit, "a.service");
+	add_rule(NULL, "a.service", THP_MODE_DISABLE, 2);
+	add_string(&add_rule(NULL, "again", THP_MODE_SYSTEM, 3)->unit, "a.service");
+	resolve(NULL);
+	ck_assert_ptr_null(rule("again")->loses_to);
+	ck_assert_ptr_eq(rule("spelled out")->loses_to, rule("again")->rule);
+	ck_assert_ptr_eq(rule("a.service")->loses_to, rule("again")->rule);
 }
 END_TEST
 
@@ -660,6 +691,7 @@ int main(void)
 	tcase_add_test(c, other_modes_need_no_kernel);
 	tcase_add_test(c, rules_of_the_role_come_last);
 	tcase_add_test(c, the_last_of_equal_rules_wins);
+	tcase_add_test(c, a_title_and_a_unit_may_be_equal);
 	tcase_add_test(c, rules_that_differ_do_not_lose);
 	return run_suite(s);
 }
