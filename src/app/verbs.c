@@ -177,7 +177,9 @@ int verb_apply(struct host *h, const struct report_style *style)
 		return trouble(h, r,
 			       ORIGINALS_FILE ": the present values cannot be saved, nothing "
 					      "was changed");
-	(void)apply_settings(&h->root, h->knobs, &h->plan);
+	r = apply_settings(&h->root, h->knobs, &h->plan);
+	if (r < 0)
+		return trouble(h, r, "not all settings could be applied");
 	rep = make_report(h, status_of(h));
 	return say(h, &rep, style);
 }
@@ -220,7 +222,9 @@ int verb_restore(struct host *h, const struct report_style *style)
 		r = host_read(h);
 	if (r < 0)
 		return trouble(h, r, "cannot make a plan");
-	(void)apply_settings(&h->root, h->knobs, &h->plan);
+	r = apply_settings(&h->root, h->knobs, &h->plan);
+	if (r < 0)
+		return trouble(h, r, "not all settings could be restored");
 	status = status_of(h);
 	if (status == EXIT_GOOD) {
 		r = originals_forget(&h->root);

@@ -38,45 +38,57 @@ static int read_back(const struct root *root, int dirfd, struct plan *plan, stru
 	return it->now ? 0 : -ENOMEM;
 }
 
-static void apply_item(const struct root *root, int dirfd, struct plan *plan, struct plan_item *it)
+/* What became of a file that was written in this pass (@written, with what result) or was right. */
+static void judge(const struct root *root, int dirfd, struct plan *plan, struct plan_item *it,
+		  bool written, int result)
 {
-	int w = knob_write(root, dirfd, it->key, it->wanted);
 	int r = read_back(root, dirfd, plan, it);
 
 	if (r < 0)
 		set_outcome(plan, it, r == -ENOENT ? OUTCOME_GONE : OUTCOME_UNKNOWN, r, NULL);
 	else if (streq(it->now, it->wanted))
-		set_outcome(plan, it, OUTCOME_CHANGED, 0, NULL);
-	else if (w < 0)
-		set_outcome(plan, it, outcome_of_error(w), w, NULL);
+		set_outcome(plan, it, written ? OUTCOME_CHANGED : it->outcome, 0, NULL);
+	else if (!written)
+		set_outcome(plan, it, OUTCOME_FAILED, 0,
+			    "changed again while the other files were written");
+	else if (result < 0)
+		set_outcome(plan, it, outcome_of_error(result), result, NULL);
 	else
 		set_outcome(plan, it, OUTCOME_REJECTED, 0,
 			    "the kernel took the write, but not the value");
 }
 
 /*
- * One file may stand in another's way: the kernel refuses `shmem_enabled = force` as long as a size
- * other than PMD's inherits it (shmem_enabled_store() in mm/shmem.c). So what was refused is tried
- * again as long as something else succeeds.
+ * Writes what is @due, then reads back everything that is or should be right, for one file may change
+ * what another one says. Returns how many files were brought to what is wanted; -ENOMEM.
  */
-static void apply_items(const struct root *root, int dirfd, struct plan *plan)
+static int apply_pass(const struct root *root, int dirfd, struct plan *plan, enum outcome due)
 {
-	bool progress = true;
+	_cleanup_free_ int *results = calloc(plan->items.n + 1, sizeof(*results));
+	struct plan_item *it;
+	int changed = 0;
 
-	for (int pass = 0; progress; pass++) {
-		struct plan_item *it;
+	if (!results)
+		return -ENOMEM;
+	array_foreach(it, &plan->items) {
+		/* Not a word that this kernel has not got, nor one that it took and did not keep. */
+		bool write = it->outcome == due && (due == OUTCOME_DRIFTED || it->error);
 
-		progress = false;
-		array_foreach(it, &plan->items) {
-			bool due = pass == 0 ? it->outcome == OUTCOME_DRIFTED :
-					       it->outcome == OUTCOME_REJECTED && it->now;
-
-			if (!due)
-				continue;
-			apply_item(root, dirfd, plan, it);
-			progress |= it->outcome == OUTCOME_CHANGED;
-		}
+		results[it_i] = write ? knob_write(root, dirfd, it->key, it->wanted) : 1;
+		changed += write;
 	}
+	if (changed == 0)
+		return 0;
+	changed = 0;
+	array_foreach(it, &plan->items) {
+		bool written = results[it_i] <= 0;
+
+		if (!written && it->outcome != OUTCOME_OK && it->outcome != OUTCOME_CHANGED)
+			continue;
+		judge(root, dirfd, plan, it, written, results[it_i]);
+		changed += written && it->outcome == OUTCOME_CHANGED;
+	}
+	return changed;
 }
 
 /**
@@ -85,33 +97,19 @@ static void apply_items(const struct root *root, int dirfd, struct plan *plan)
  * @dirfd: of knob_open()
  * @plan: of resolve_found(), without errors; outcomes and present values are updated
  *
- * When anything was written, everything is read once more at the end: `ok` and `changed` stand for
- * what the kernel holds after the last write.
+ * One file may stand in another's way: the kernel refuses `shmem_enabled = force` as long as a size
+ * other than PMD's inherits it (shmem_enabled_store() in mm/shmem.c). So what was refused is tried
+ * again as long as something else succeeds. `ok` and `changed` stand for what the kernel holds after
+ * the last write.
  *
- * Return: how many files were written with success.
+ * Return: how many files were written with success; -ENOMEM, and then outcomes that were not reached
+ * are still `drifted`.
  */
 int apply_settings(const struct root *root, int dirfd, struct plan *plan)
 {
-	struct plan_item *it;
-	int changed = 0;
+	int all = 0, r = apply_pass(root, dirfd, plan, OUTCOME_DRIFTED);
 
-	apply_items(root, dirfd, plan);
-	array_foreach(it, &plan->items)
-		changed += it->outcome == OUTCOME_CHANGED;
-	if (changed == 0)
-		return 0;
-	array_foreach(it, &plan->items) {
-		int r;
-
-		if (it->outcome != OUTCOME_OK && it->outcome != OUTCOME_CHANGED)
-			continue;
-		r = read_back(root, dirfd, plan, it);
-		if (r < 0)
-			set_outcome(plan, it, r == -ENOENT ? OUTCOME_GONE : OUTCOME_UNKNOWN, r,
-				    NULL);
-		else if (!streq(it->now, it->wanted))
-			set_outcome(plan, it, OUTCOME_FAILED, 0,
-				    "changed again while the other files were written");
-	}
-	return changed;
+	for (; r > 0; r = apply_pass(root, dirfd, plan, OUTCOME_REJECTED))
+		all += r;
+	return r < 0 ? r : all;
 }

@@ -154,7 +154,7 @@ static int list_dirs(const struct root *root, const struct policy_paths *dirs, c
 			if (!endswith(names[j], ".conf"))
 				continue;
 			if (strmap_get(&index, names[j], &at)) {
-				found.items[at].dir = i;
+				found.items[at].dir = i; /* NOLINT: at is an index of it */
 				continue;
 			}
 			slot = array_add(a, &found);

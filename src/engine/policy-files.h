@@ -5,7 +5,7 @@
 #include "model/diag.h"
 #include "sys/root.h"
 
-#define POLICY_FILE_MAX (1024U * 1024U)
+#define POLICY_FILE_MAX ((size_t)1024 * 1024)
 
 /* A policy file as it was read. */
 struct policy_source {

@@ -26,7 +26,7 @@ void diag_vadd(struct diags *d, enum severity severity, const char *file, uint32
 		d->warnings++;
 	if (d->list.n >= DIAGS_KEPT && severity != SEVERITY_ERROR)
 		return;
-	if (d->list.n >= 2 * DIAGS_KEPT)
+	if (d->list.n >= (size_t)2 * DIAGS_KEPT)
 		return;
 	it = array_add(&d->arena, &d->list);
 	if (!it) {

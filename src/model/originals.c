@@ -12,6 +12,12 @@ static void json_decref_ptr(json_t **j)
 
 #define _cleanup_json_ _cleanup_(json_decref_ptr)
 
+/* Any seed will do for a file of our own, and jansson's own choice costs a read of /dev/urandom. */
+static void seed_json(void)
+{
+	json_object_seed(1);
+}
+
 /** originals_free() - frees the values */
 void originals_free(struct originals *o)
 {
@@ -65,11 +71,7 @@ int originals_parse(const char *text, size_t len, struct originals *ret)
 	struct originals o = { 0 };
 	const char *key, *schema;
 
-	/*
-	 * Any seed will do for a file of our own, and the default one costs a read of
-	 * /dev/urandom.
-	 */
-	json_object_seed(1);
+	seed_json();
 	top = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	schema = json_string_value(json_object_get(top, "schema"));
 	settings = json_object_get(top, "settings");
@@ -91,12 +93,15 @@ int originals_parse(const char *text, size_t len, struct originals *ret)
 /** originals_format() - the text of original.json, to be freed by the caller; 0 or -ENOMEM */
 int originals_format(const struct originals *o, char **ret)
 {
-	_cleanup_json_ json_t *top = json_object();
-	json_t *settings = json_object();
+	_cleanup_json_ json_t *top = NULL;
 	const struct original *it;
+	json_t *settings;
 	char *text;
 	int r = 0;
 
+	seed_json();
+	top = json_object();
+	settings = json_object();
 	array_foreach(it, &o->list)
 		r |= json_object_set_new(settings, it->key, json_string(it->value));
 	r |= json_object_set_new(top, "schema", json_string(SCHEMA));

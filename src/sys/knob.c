@@ -99,7 +99,7 @@ int knob_write(const struct root *root, int dirfd, const char *key, const char *
 	_cleanup_close_ int fd = -1;
 	char text[2 * KNOB_TEXT_MAX] = "";
 	size_t len = strlen(value);
-	struct knob k;
+	struct knob k = { 0 };
 
 	if (!root->live && knob_read(root, dirfd, key, &k) == 0 && k.words[0]) {
 		char *word, *save = NULL, *to = text;

@@ -125,16 +125,15 @@ ssize_t root_read(const struct root *root, const char *path, char *buf, size_t s
  * fd_read_all() - reads a descriptor to its end
  * @fd: the descriptor
  * @a: where the contents will live
- * @size: how much there probably is; 0 when that is not known
  * @max: most bytes allowed
  * @ret: the contents, terminated
  * @ret_len: their length; may be NULL
  *
  * Return: 0; -EFBIG when there is more than @max; another negative errno.
  */
-int fd_read_all(int fd, struct arena *a, size_t size, size_t max, char **ret, size_t *ret_len)
+int fd_read_all(int fd, struct arena *a, size_t max, char **ret, size_t *ret_len)
 {
-	size_t cap = size + 1 > 4096 ? size + 1 : 4096, n = 0;
+	size_t cap = 4096, n = 0;
 	_cleanup_free_ char *buf = malloc(cap);
 	char *copy;
 
@@ -185,6 +184,8 @@ int root_read_file(const struct root *root, const char *path, struct arena *a, s
 	/* O_NONBLOCK: a FIFO in a directory of ours must not hold the boot. */
 	_cleanup_close_ int fd = root_open(root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
+	char *text;
+	ssize_t n;
 
 	if (fd < 0)
 		return fd;
@@ -196,7 +197,23 @@ int root_read_file(const struct root *root, const char *path, struct arena *a, s
 		return -EFBIG;
 	if (ret_stat)
 		*ret_stat = st;
-	return fd_read_all(fd, a, (size_t)st.st_size, max, ret, ret_len);
+	/* A file that keeps to the size it says is read straight to where it will live. */
+	text = arena_alloc(a, (size_t)st.st_size + 2);
+	if (!text)
+		return -ENOMEM;
+	n = read_full(fd, text, (size_t)st.st_size + 1);
+	if (n < 0)
+		return (int)n;
+	if (n > st.st_size) {
+		if (lseek(fd, 0, SEEK_SET) < 0)
+			return -errno;
+		return fd_read_all(fd, a, max, ret, ret_len);
+	}
+	text[n] = '\0';
+	*ret = text;
+	if (ret_len)
+		*ret_len = (size_t)n;
+	return 0;
 }
 
 static int write_full(int fd, const char *data, size_t len)
@@ -238,8 +255,10 @@ int root_write_file(const struct root *root, const char *dir, const char *name, 
 	if (dirfd < 0)
 		return dirfd;
 	(void)snprintf(tmp, sizeof(tmp), ".%.40s.%d", name, (int)getpid());
-	(void)unlinkat(dirfd, tmp, 0);
 	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* Left behind by a process that was killed and had our number. */
+	if (fd < 0 && errno == EEXIST && unlinkat(dirfd, tmp, 0) == 0)
+		fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	r = write_full(fd, data, len);
@@ -268,7 +287,7 @@ int root_make_dir(const struct root *root, const char *path)
 		return 0;
 	if (errno != EEXIST)
 		return -errno;
-	fd = close_fd(fd);
+	close_fd(fd);
 	fd = root_open(root, path, O_PATH | O_DIRECTORY);
 	return fd < 0 ? fd : 0;
 }

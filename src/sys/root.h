@@ -34,6 +34,6 @@ int root_list(const struct root *root, const char *dir, struct arena *a, const c
 	      size_t *ret_n);
 bool root_is_mask(const struct root *root, const char *path);
 bool fd_is_mask(int fd);
-int fd_read_all(int fd, struct arena *a, size_t size, size_t max, char **ret, size_t *ret_len);
+int fd_read_all(int fd, struct arena *a, size_t max, char **ret, size_t *ret_len);
 
 #endif

@@ -218,7 +218,7 @@ START_TEST(apply_reads_everything_once_more)
 	want("defrag", "never");
 	look();
 	(void)apply_settings(&root, knobs, &plan);
-	ck_assert_int_eq(item("enabled")->outcome, OUTCOME_FAILED);
+	ck_assert_int_eq(item("enabled")->outcome, OUTCOME_REJECTED);
 	ck_assert_str_eq(item("enabled")->now, "never");
 	ck_assert_int_eq(item("defrag")->outcome, OUTCOME_CHANGED);
 }

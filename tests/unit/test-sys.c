@@ -193,7 +193,7 @@ START_TEST(fd_read_all_reads_to_the_end)
 		ck_assert_int_eq(pipe(p), 0);
 		ck_assert_int_eq(write(p[1], data, N), N);
 		close_fd(p[1]);
-		ck_assert_int_eq(fd_read_all(p[0], &scratch, 0, fits ? N : N - 1, &text, &len),
+		ck_assert_int_eq(fd_read_all(p[0], &scratch, fits ? N : N - 1, &text, &len),
 				 fits ? 0 : -EFBIG);
 		close_fd(p[0]);
 	}
