@@ -328,7 +328,7 @@ fi
 restored "after the kills"
 
 # --- no place to print to: what is opened must not be taken for it
-exits "apply without standard output" 2 sh -c 'exec "$@" >&-' sh "$THPCTL" --role test --policy policy.conf apply
+exits "apply without standard output" 1 sh -c 'exec "$@" >&-' sh "$THPCTL" --role test --policy policy.conf apply
 is "the lock stays empty" "$(wc -c <$state/lock | tr -d ' ')" 0
 restored "without standard output"
 

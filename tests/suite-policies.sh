@@ -244,10 +244,12 @@ cp files/good.conf files/private.conf
 chmod 000 files/private.conf
 file_case "a policy without permission to read it" 2 'Permission denied' files/private.conf unprivileged
 
-mkdir open
-cp files/good.conf open/
-chmod 777 open
-file_case "a policy in a directory that others can write" 1 writable open/good.conf
+mkdir -p open/conf.d
+cp files/good.conf open/conf.d/
+chmod 777 open/conf.d
+run 1 "$THPCTL" --policy open check
+is "a conf.d that others can write" "$run_status $(grep -c 'open/conf.d: error: .*writable' "$tmp/err")" \
+	"1 1"
 
 file_case "a policy that does not exist" 2 'No such file' files/missing.conf
 ln -s missing.conf files/dangling.conf

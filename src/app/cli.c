@@ -132,6 +132,9 @@ static int take_options(int argc, char **argv, struct cli *c)
 		case ':':
 			return usage_error(c, "%s needs a value", argv[optind - 1]);
 		default:
+			/* Of letters in a group, optopt tells which one. */
+			if (optopt > 0 && optopt < 256)
+				return usage_error(c, "unknown option -%c", optopt);
 			return usage_error(c, "unknown option %s", argv[optind - 1]);
 		}
 		if (r >= 0)

@@ -53,9 +53,12 @@ int host_load_files(struct host *h, const struct policy_paths *paths, struct pol
 	if (r < 0)
 		return r;
 	array_foreach(s, &h->sources.list) {
+		size_t from = d->list.n;
+
 		r = policy_load(p, s->path, s->text, s->len, d);
 		if (r < 0)
 			return r;
+		diags_sort(d, from);
 	}
 	return d->oom ? -ENOMEM : 0;
 }
@@ -69,6 +72,31 @@ int host_load_files(struct host *h, const struct policy_paths *paths, struct pol
 int host_load_policy(struct host *h)
 {
 	return host_load_files(h, &h->paths, &h->policy, &h->diags);
+}
+
+/**
+ * host_check_role() - whether host_role names a role of the policy or of the library
+ * @h: the host, for the library
+ * @p: the policy
+ * @d: gets the error if not
+ *
+ * Return: 0, faults or not; -ENOMEM.
+ */
+int host_check_role(struct host *h, const struct policy *p, struct diags *d)
+{
+	struct policy_source src;
+	size_t errors = d->errors;
+	int r;
+
+	if (!p->host_role || policy_role(p, p->host_role))
+		return 0;
+	r = policy_files_library(&h->root, &h->paths, p->host_role, &h->sources, &src, d);
+	if (r == 0 && d->errors == errors)
+		diag_add(d, SEVERITY_ERROR, p->host_role_pos.file, p->host_role_pos.line,
+			 "host_role: there is no role '%s'; expected one that the policy or the "
+			 "role library has",
+			 p->host_role);
+	return r < 0 ? r : 0;
 }
 
 /* Brings the role's file from the library under what the policy says itself. */
@@ -110,6 +138,8 @@ int host_resolve(struct host *h)
 		r = load_library_role(h, &role);
 	if (r == 0)
 		r = policy_check(&h->policy, &h->diags);
+	if (r == 0)
+		r = host_check_role(h, &h->policy, &h->diags);
 	if (r == 0 && h->diags.errors == 0)
 		r = resolve_wanted(&h->policy, &role, &h->plan);
 	return r;

@@ -1,6 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/verbs.h"
 
+#include <fcntl.h>
+
+/*
+ * A standard descriptor that the caller closed would be given to the next file opened, and output
+ * would go into that. It is given to /dev/null instead, read-only: writing fails, as it would
+ * have.
+ */
+static void hold_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+			break;
+}
+
+/* no-color.org: set and not empty. */
+static bool wants_colour(int fd)
+{
+	const char *no = getenv("NO_COLOR");
+
+	return isatty(fd) && !(no && *no);
+}
+
 static int run(struct host *h, const struct report_style *style)
 {
 	switch (h->cli->verb) {
@@ -35,8 +57,10 @@ int main(int argc, char **argv)
 		return r;
 	if (cli.verb == VERB_EXEC)
 		return verb_exec(&cli);
+	hold_standard_fds();
 	style = (struct report_style){
-		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+		.colour = wants_colour(STDOUT_FILENO),
+		.colour_errors = wants_colour(STDERR_FILENO),
 		.quiet = cli.quiet,
 		.verbose = cli.verbose,
 	};

@@ -4,29 +4,11 @@
 #include "policy/policy-check.h"
 #include "policy/policy-load.h"
 
-/* host_role must name a role of the policy or of the library. */
-static int check_host_role(struct host *h, const struct policy *p, struct diags *d)
-{
-	struct policy_source src;
-	size_t before = d->list.n;
-	int r;
-
-	if (!p->host_role || policy_role(p, p->host_role))
-		return 0;
-	r = policy_files_library(&h->root, &h->paths, p->host_role, &h->sources, &src, d);
-	if (r == 0 && d->list.n == before)
-		diag_add(d, SEVERITY_ERROR, p->host_role_pos.file, p->host_role_pos.line,
-			 "host_role: there is no role '%s'; expected one that the policy or the "
-			 "role library has",
-			 p->host_role);
-	return r < 0 ? r : 0;
-}
-
 static int check_whole(struct host *h, const struct policy *p, struct diags *d)
 {
 	int r = policy_check(p, d);
 
-	return r < 0 ? r : check_host_role(h, p, d);
+	return r < 0 ? r : host_check_role(h, p, d);
 }
 
 /*

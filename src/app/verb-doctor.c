@@ -37,7 +37,7 @@ int verb_doctor(struct host *h, const struct report_style *style)
 		return trouble(h, r, "cannot look at the host");
 	rep.facts = h->facts.hostname ? &h->facts : NULL;
 	rep.exit_status = found.errors + found.warnings ? EXIT_NOT_ALL : EXIT_GOOD;
-	if (!h->cli->json)
+	if (!h->cli->json && !style->quiet)
 		report_diags(&found, style, stdout);
 	return say(h, &rep, style);
 }

@@ -10,32 +10,68 @@
 #include "policy/policy-check.h"
 #include "sys/knob.h"
 
-/** trouble() - says on standard error what went wrong unexpectedly; returns EXIT_TROUBLE */
-int trouble(const struct host *h, int error, const char *what)
+/*
+ * What a report that could not be printed exits with: `trouble` would mean that nothing was
+ * changed.
+ */
+static int unprinted(const struct host *h, int error)
 {
-	fprintf(stderr, "thpctl: %s%s%s: %s\n", h->root.path, *h->root.path ? ": " : "", what,
-		strerror(-error));
-	return EXIT_TROUBLE;
+	fprintf(stderr, "thpctl: the report could not be printed: %s\n", strerror(-error));
+	return h->cli->verb == VERB_APPLY || h->cli->verb == VERB_RESTORE ? EXIT_NOT_ALL :
+									    EXIT_TROUBLE;
 }
 
-/** say() - prints the report: findings on standard error, the rest on standard output */
+/**
+ * say() - prints a report: findings on standard error, the rest on standard output
+ * @h: the host
+ * @r: the report
+ * @style: how
+ *
+ * Return: the exit status of the report, or of its not being printed.
+ */
 int say(const struct host *h, const struct report *r, const struct report_style *style)
 {
+	struct report_style errors = *style;
 	int e;
 
+	errors.colour = style->colour_errors;
 	/* `doctor` has its findings for a result. */
-	if (!streq(r->verb, "doctor")) {
-		report_diags(&h->diags, style, stderr);
-		report_diags(&h->plan.findings, style, stderr);
+	if (h->cli->verb != VERB_DOCTOR) {
+		report_diags(r->diags, &errors, stderr);
+		if (r->findings)
+			report_diags(r->findings, &errors, stderr);
 	}
-	e = r->facts || r->verb ? 0 : -EINVAL;
-	if (e == 0)
-		e = h->cli->json ? report_json(r, stdout) : report_text(r, style, stdout);
-	if (e == 0 && fflush(stdout) != 0)
+	e = h->cli->json ? report_json(r, stdout) : report_text(r, style, stdout);
+	if (fflush(stdout) != 0)
 		e = -errno;
-	if (e < 0)
-		return trouble(h, e, "the report could not be printed");
-	return r->exit_status;
+	return e < 0 ? unprinted(h, e) : r->exit_status;
+}
+
+/**
+ * trouble() - says what went wrong unexpectedly
+ * @h: the host
+ * @error: negative errno; 0 when @what says it all
+ * @what: what could not be done
+ *
+ * Return: EXIT_TROUBLE.
+ */
+int trouble(const struct host *h, int error, const char *what)
+{
+	_cleanup_diags_ struct diags d = { 0 };
+	struct report rep = { .verb = h->cli->verb_name,
+			      .exit_status = EXIT_TROUBLE,
+			      .root = h->root.path,
+			      .diags = &d };
+
+	if (error == 0)
+		diag_trouble(&d, NULL, "%s", what);
+	else
+		diag_trouble(&d, NULL, "%s: %s", what, strerror(-error));
+	fprintf(stderr, "thpctl: %s%s%s\n", h->root.path, *h->root.path ? ": " : "",
+		d.list.n ? d.list.items[0].message : what);
+	if (h->cli->json && (report_json(&rep, stdout) < 0 || fflush(stdout) != 0))
+		return unprinted(h, -errno);
+	return EXIT_TROUBLE;
 }
 
 static struct report make_report(const struct host *h, int exit_status)
@@ -48,6 +84,7 @@ static struct report make_report(const struct host *h, int exit_status)
 		.policy = &h->policy,
 		.plan = exit_status == EXIT_TROUBLE ? NULL : &h->plan,
 		.diags = &h->diags,
+		.findings = &h->plan.findings,
 	};
 }
 
@@ -142,14 +179,15 @@ int verb_status(struct host *h, const struct report_style *style)
 
 static int no_lock(const struct host *h, int error)
 {
-	if (error == -EACCES || error == -EPERM)
-		fprintf(stderr,
-			"thpctl: %s changes the settings of the host: needs root, and %s%s to be "
-			"writable; nothing was changed\n",
-			h->cli->verb_name, h->root.path, STATE_DIR);
-	else
-		(void)trouble(h, error, STATE_DIR ": cannot be used, nothing was changed");
-	return EXIT_TROUBLE;
+	char text[160];
+
+	if (error != -EACCES && error != -EPERM)
+		return trouble(h, error, STATE_DIR ": cannot be used, nothing was changed");
+	(void)snprintf(text, sizeof(text),
+		       "%s changes the settings of the host: needs root, and %s to be writable; "
+		       "nothing was changed",
+		       h->cli->verb_name, STATE_DIR);
+	return trouble(h, 0, text);
 }
 
 /** verb_apply() - brings the settings to the policy; saves first what was there */

@@ -59,8 +59,8 @@ static void judge(const struct root *root, int dirfd, struct plan *plan, struct 
 }
 
 /*
- * Writes what is @due, then reads back everything that is or should be right, for one file may change
- * what another one says. Returns how many files were brought to what is wanted; -ENOMEM.
+ * Writes what is @due, then reads back everything that is or should be right, for one file may
+ * change what another one says. Returns how many files were brought to what is wanted; -ENOMEM.
  */
 static int apply_pass(const struct root *root, int dirfd, struct plan *plan, enum outcome due)
 {
@@ -71,7 +71,9 @@ static int apply_pass(const struct root *root, int dirfd, struct plan *plan, enu
 	if (!results)
 		return -ENOMEM;
 	array_foreach(it, &plan->items) {
-		/* Not a word that this kernel has not got, nor one that it took and did not keep. */
+		/*
+		 * Not a word that this kernel has not got, nor one that it took and did not keep.
+		 */
 		bool write = it->outcome == due && (due == OUTCOME_DRIFTED || it->error);
 
 		results[it_i] = write ? knob_write(root, dirfd, it->key, it->wanted) : 1;
@@ -99,11 +101,11 @@ static int apply_pass(const struct root *root, int dirfd, struct plan *plan, enu
  *
  * One file may stand in another's way: the kernel refuses `shmem_enabled = force` as long as a size
  * other than PMD's inherits it (shmem_enabled_store() in mm/shmem.c). So what was refused is tried
- * again as long as something else succeeds. `ok` and `changed` stand for what the kernel holds after
- * the last write.
+ * again as long as something else succeeds. `ok` and `changed` stand for what the kernel holds
+ * after the last write.
  *
- * Return: how many files were written with success; -ENOMEM, and then outcomes that were not reached
- * are still `drifted`.
+ * Return: how many files were written with success; -ENOMEM, and then outcomes that were not
+ * reached are still `drifted`.
  */
 int apply_settings(const struct root *root, int dirfd, struct plan *plan)
 {

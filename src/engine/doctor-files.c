@@ -10,12 +10,22 @@
 #define THP_PATH "transparent_hugepage"
 #define TUNED_INCLUDES_MAX 8
 
-/* One kind of file: where, which names, how a comment begins, and what the finding says. */
+/* How a line looks that writes, and does not only name a file. */
+enum syntax {
+	SYNTAX_ANY,
+	SYNTAX_SYSFS,	 /* sysfs.conf(5): `PATH = VALUE`, but not `mode` and `owner` */
+	SYNTAX_TMPFILES, /* tmpfiles.d(5): type w */
+	SYNTAX_UNIT,	 /* Exec*= with what follows it, but no Condition*= */
+	SYNTAX_SCRIPT,	 /* a redirection; else the first line that names the file stands for all */
+};
+
+/* One kind of file: where, how it is written, and what the finding says. */
 struct place {
 	const char *const *dirs; /* a name in an earlier one hides it in the later ones */
 	const char *file;	 /* one file instead of a directory's */
 	const char *suffix;
 	const char *comments;
+	enum syntax syntax;
 	const char *what; /* follows "FILE:LINE: " */
 };
 
@@ -32,78 +42,71 @@ static const char *const init_dirs[] = { "/etc/init.d", NULL };
 static const char *const cron_dirs[] = { "/etc/cron.d", NULL };
 
 static const struct place places[] = {
-	{ NULL, "/etc/sysfs.conf", NULL, "#",
+	{ NULL, "/etc/sysfs.conf", NULL, "#", SYNTAX_SYSFS,
 	  "sysfsutils writes a THP setting at boot; remove the line, or the policy's" },
-	{ sysfs_dirs, NULL, ".conf", "#",
+	{ sysfs_dirs, NULL, ".conf", "#", SYNTAX_SYSFS,
 	  "sysfsutils writes a THP setting at boot; remove the line, or the policy's" },
-	{ tmpfiles_dirs, NULL, ".conf", "#",
+	{ tmpfiles_dirs, NULL, ".conf", "#", SYNTAX_TMPFILES,
 	  "systemd-tmpfiles writes a THP setting at boot; remove the line, or the policy's" },
-	{ udev_dirs, NULL, ".rules", "#", "a udev rule writes a THP setting" },
-	{ NULL, "/etc/rc.local", NULL, "#",
+	{ udev_dirs, NULL, ".rules", "#", SYNTAX_ANY, "a udev rule writes a THP setting" },
+	{ NULL, "/etc/rc.local", NULL, "#", SYNTAX_SCRIPT,
 	  "rc.local writes a THP setting late in the boot, and systemd 260 no longer runs it; "
 	  "remove the line" },
-	{ NULL, "/etc/rc.d/rc.local", NULL, "#",
+	{ NULL, "/etc/rc.d/rc.local", NULL, "#", SYNTAX_SCRIPT,
 	  "rc.local writes a THP setting late in the boot, and systemd 260 no longer runs it; "
 	  "remove the line" },
-	{ init_dirs, NULL, "", "#", "an init script writes a THP setting; remove it" },
-	{ cron_dirs, NULL, "", "#", "a cron job writes a THP setting; remove it" },
-	{ unit_dirs, NULL, ".service", "#;",
+	{ init_dirs, NULL, "", "#", SYNTAX_SCRIPT,
+	  "an init script writes a THP setting; remove it" },
+	{ cron_dirs, NULL, "", "#", SYNTAX_SCRIPT, "a cron job writes a THP setting; remove it" },
+	{ unit_dirs, NULL, ".service", "#;", SYNTAX_UNIT,
 	  "a unit writes a THP setting when it starts; disable it (systemctl disable --now)" },
 };
 
-/* Calls for each line that is no comment and has @needle in it; the number of such lines. */
-static size_t grep(const struct root *root, const char *path, const char *needle,
-		   const char *comments, const char *what, struct diags *d)
+static bool redirects(const char *line)
+{
+	return strchr(line, '>') || strstr(line, "tee ");
+}
+
+static bool writes(enum syntax syntax, const char *line)
+{
+	switch (syntax) {
+	case SYNTAX_ANY:
+		return true;
+	case SYNTAX_SYSFS:
+		return !startswith(line, "mode ") && !startswith(line, "owner ");
+	case SYNTAX_TMPFILES:
+		return line[0] == 'w';
+	case SYNTAX_UNIT:
+		return startswith(line, "Exec") || redirects(line);
+	case SYNTAX_SCRIPT:
+		return redirects(line);
+	}
+	return false;
+}
+
+/* A finding for each line of the file that is no comment and writes what @needle names. */
+static void look_at(const struct root *root, const char *path, const char *needle,
+		    const char *comments, enum syntax syntax, const char *what, struct diags *d)
 {
 	_cleanup_arena_ struct arena a = { 0 };
+	uint32_t number = 0, named = 0;
+	size_t before = d->warnings;
 	char *text, *line;
-	uint32_t number = 0;
-	size_t found = 0, len;
 
-	if (root_read_file(root, path, &a, DOCTOR_FILE_MAX, &text, &len, NULL) < 0 ||
+	if (root_read_file(root, path, &a, DOCTOR_FILE_MAX, &text, NULL, NULL) < 0 ||
 	    !strstr(text, needle))
-		return 0;
+		return;
 	while ((line = strsep(&text, "\n"))) {
-		const char *s = line + strspn(line, " \t");
-
 		number++;
-		if (!*s || strchr(comments, *s) || !strstr(s, needle))
+		line += strspn(line, " \t");
+		if (!*line || strchr(comments, *line) || !strstr(line, needle))
 			continue;
-		found++;
-		diag_add(d, SEVERITY_WARNING, path, number, "%s", what);
+		named = named ? named : number;
+		if (writes(syntax, line))
+			diag_add(d, SEVERITY_WARNING, path, number, "%s", what);
 	}
-	return found;
-}
-
-/* sysfs.conf(5): only `PATH = VALUE` writes a value; `mode` and `owner` do not. */
-static bool sets_nothing(const char *line)
-{
-	line += strspn(line, " \t");
-	return startswith(line, "mode ") || startswith(line, "owner ");
-}
-
-static void look_at(const struct root *root, const struct place *p, const char *path,
-		    struct diags *d)
-{
-	_cleanup_diags_ struct diags found = { 0 };
-	_cleanup_arena_ struct arena a = { 0 };
-	const struct diag *it;
-	char *text, *line;
-	uint32_t number = 0;
-
-	if (!p->suffix || p->dirs != sysfs_dirs) {
-		(void)grep(root, path, THP_PATH "/", p->comments, p->what, d);
-		return;
-	}
-	(void)grep(root, path, THP_PATH "/", p->comments, p->what, &found);
-	if (root_read_file(root, path, &a, DOCTOR_FILE_MAX, &text, NULL, NULL) < 0)
-		return;
-	array_foreach(it, &found.list) {
-		while ((line = strsep(&text, "\n")) && ++number < it->line)
-			;
-		if (line && !sets_nothing(line))
-			diag_add(d, it->severity, it->file, it->line, "%s", it->message);
-	}
+	if (syntax == SYNTAX_SCRIPT && named && d->warnings == before)
+		diag_add(d, SEVERITY_WARNING, path, named, "%s", what);
 }
 
 static bool is_ours(const char *name)
@@ -120,7 +123,7 @@ static void look_at_dirs(const struct root *root, const struct place *p, struct 
 		const char **names;
 		size_t n;
 
-		if (root_list(root, p->dirs[i], &a, &names, &n) < 0)
+		if (root_list(root, p->dirs[i], &a, &names, &n, NULL) < 0)
 			continue;
 		for (size_t j = 0; j < n; j++) {
 			const char *path = arena_printf(&a, "%s/%s", p->dirs[i], names[j]);
@@ -128,7 +131,7 @@ static void look_at_dirs(const struct root *root, const struct place *p, struct 
 			if (!path || !endswith(names[j], p->suffix) || is_ours(names[j]) ||
 			    strmap_put(&seen, &a, names[j], 0) < 0)
 				continue;
-			look_at(root, p, path, d);
+			look_at(root, path, THP_PATH "/", p->comments, p->syntax, p->what, d);
 		}
 	}
 }
@@ -206,14 +209,15 @@ int doctor_files(const struct root *root, struct diags *d)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		if (places[i].file)
-			look_at(root, &places[i], places[i].file, d);
+			look_at(root, places[i].file, THP_PATH "/", places[i].comments,
+				places[i].syntax, places[i].what, d);
 		else
 			look_at_dirs(root, &places[i], d);
 	}
 	look_at_tuned(root, d);
-	(void)grep(root, "/etc/default/grub", THP_PATH "=", "#",
-		   "the boot loader passes transparent_hugepage= at the next boot", d);
-	(void)grep(root, "/etc/default/grub", "thp_anon=", "#",
-		   "the boot loader passes thp_anon= at the next boot", d);
+	look_at(root, "/etc/default/grub", THP_PATH "=", "#", SYNTAX_ANY,
+		"the boot loader passes transparent_hugepage= at the next boot", d);
+	look_at(root, "/etc/default/grub", "thp_anon=", "#", SYNTAX_ANY,
+		"the boot loader passes thp_anon= at the next boot", d);
 	return 0;
 }

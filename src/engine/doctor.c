@@ -73,10 +73,14 @@ static void look_at_limits(const struct root *root, const struct plan *plan, str
 			 "may be out of reach for reclaim and status --empty");
 }
 
-static void look_at_kernel(const struct root *root, const struct facts *f, struct diags *d)
+static void look_at_kernel(const struct root *root, const struct facts *f, const struct plan *plan,
+			   struct diags *d)
 {
 	int fd;
 
+	/* With settings to make, the plan has said so already. */
+	if (f->thp_error == -ENOENT && plan->items.n > 0)
+		return;
 	if (f->thp_error == -ENOENT) {
 		diag_add(d, SEVERITY_WARNING, PATH_THP, 0,
 			 "this kernel has no transparent huge pages (CONFIG_TRANSPARENT_HUGEPAGE)");
@@ -109,7 +113,7 @@ static void look_at_kernel(const struct root *root, const struct facts *f, struc
 int doctor_run(const struct root *root, const struct facts *f, const struct plan *plan,
 	       struct diags *d)
 {
-	look_at_kernel(root, f, d);
+	look_at_kernel(root, f, plan, d);
 	look_at_cmdline(root, plan, d);
 	look_at_limits(root, plan, d);
 	(void)doctor_files(root, d);

@@ -135,8 +135,9 @@ static int list_dirs(const struct root *root, const struct policy_paths *dirs, c
 
 	for (size_t i = 0; i < dirs->n; i++) {
 		const char *path = arena_printf(a, "%s/%s", dirs->items[i], sub), **names;
+		struct stat st;
 		size_t n;
-		int r = path ? root_list(root, path, a, &names, &n) : -ENOMEM;
+		int r = path ? root_list(root, path, a, &names, &n, &st) : -ENOMEM;
 
 		if (r == -ENOENT || r == -ENOTDIR)
 			continue;
@@ -147,6 +148,10 @@ static int list_dirs(const struct root *root, const struct policy_paths *dirs, c
 				diag_trouble(d, path, "cannot be listed: %s", strerror(-r));
 			continue;
 		}
+		if (d && n > 0 && distrust(&st))
+			diag_add(d, SEVERITY_ERROR, path, 0,
+				 "directory %s; expected one of root's that only root can write",
+				 distrust(&st));
 		for (size_t j = 0; j < n; j++) {
 			struct named *slot;
 			uint32_t at;

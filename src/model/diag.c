@@ -68,6 +68,19 @@ void diag_trouble(struct diags *d, const char *file, const char *fmt, ...)
 		d->list.items[before].trouble = true;
 }
 
+/** diags_sort() - brings the findings from index @from on, all of one file, into the order of lines */
+void diags_sort(struct diags *d, size_t from)
+{
+	for (size_t i = from + 1; i < d->list.n; i++) {
+		struct diag it = d->list.items[i];
+		size_t j = i;
+
+		for (; j > from && d->list.items[j - 1].line > it.line; j--)
+			d->list.items[j] = d->list.items[j - 1];
+		d->list.items[j] = it;
+	}
+}
+
 /** diags_free() - frees the list; it may be used again */
 void diags_free(struct diags *d)
 {

@@ -33,6 +33,7 @@ void diag_add(struct diags *d, enum severity severity, const char *file, uint32_
 void diag_vadd(struct diags *d, enum severity severity, const char *file, uint32_t line,
 	       const char *fmt, va_list ap) _printf_(5, 0);
 void diag_trouble(struct diags *d, const char *file, const char *fmt, ...) _printf_(3, 4);
+void diags_sort(struct diags *d, size_t from);
 void diags_free(struct diags *d);
 const char *severity_to_string(enum severity s);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The report for programs; tests hold it against schema/report.schema.json. */
+/* The report for programs; tests hold it against report.schema.json beside this file. */
 #include <jansson.h>
 
 #include "config.h"
@@ -194,7 +194,7 @@ static int set_library(json_t *top, const struct report *r)
  * @r: the report
  * @f: where to
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0; -ENOMEM; -EIO when it could not be written.
  */
 int report_json(const struct report *r, FILE *f)
 {
@@ -220,10 +220,10 @@ int report_json(const struct report *r, FILE *f)
 	if (r->roles)
 		e |= set_library(top, r);
 	e |= add_findings(findings, r->diags);
-	e |= add_findings(findings, r->plan ? &r->plan->findings : NULL);
+	e |= add_findings(findings, r->findings);
 	e |= set(top, "findings", findings);
 	if (e == 0)
 		e = json_dumpf(top, f, JSON_INDENT(2)) | (fputc('\n', f) == EOF);
 	json_decref(top);
-	return e ? -ENOMEM : 0;
+	return ferror(f) ? -EIO : e ? -ENOMEM : 0;
 }

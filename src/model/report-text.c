@@ -111,8 +111,8 @@ static void print_gauges(const struct host_status *s, const struct report_style 
 			(long long)(s->shmem_huge_kb > 0 ? s->shmem_huge_kb : 0) / 1024,
 			(long long)s->mem_total_kb / 1024);
 	if (s->pages_collapsed >= 0)
-		fprintf(f, "%skhugepaged%s  %lld pages collapsed in %lld full scans\n", dim, off,
-			(long long)s->pages_collapsed, (long long)s->full_scans);
+		fprintf(f, "%skernel%s  khugepaged collapsed %lld pages in %lld full scans\n", dim,
+			off, (long long)s->pages_collapsed, (long long)s->full_scans);
 	if (s->originals >= 0)
 		fprintf(f, "%sundo%s    %lld settings saved; thpctl restore puts them back\n", dim,
 			off, (long long)s->originals);
@@ -275,7 +275,7 @@ static void print_library(const struct report *r, FILE *f)
  * Errors and warnings are not part of it: they belong on standard error, see report_diags(). Only
  * `doctor`, whose result they are, has them printed by its caller on standard output.
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0; -ENOMEM; -EIO when it could not be written.
  */
 int report_text(const struct report *r, const struct report_style *style, FILE *f)
 {
@@ -305,5 +305,5 @@ int report_text(const struct report *r, const struct report_style *style, FILE *
 	fprintf(f, "%s%s%s%s\n",
 		table || (r->plan && r->plan->rules.n && !style->quiet) ? "\n" : "",
 		colour_on(c, style->colour), result, colour_off(c, style->colour));
-	return e;
+	return e < 0 ? e : ferror(f) ? -EIO : 0;
 }

@@ -23,7 +23,8 @@ struct report {
 	const struct facts *facts;
 	const struct policy *policy;
 	const struct plan *plan;
-	const struct diags *diags;
+	const struct diags *diags,
+		*findings; /* of the policy, and of holding it against the host */
 	const struct host_status *status;
 	const char *const *roles; /* in the library, for `check` */
 	size_t roles_n;
@@ -36,6 +37,7 @@ struct report_counts {
 
 struct report_style {
 	bool colour;
+	bool colour_errors; /* the same for what goes to standard error */
 	bool quiet;
 	bool verbose;
 };

@@ -215,7 +215,8 @@ bool lex_check_bytes(struct lexer *l)
 		if (c == '\n')
 			line++;
 		else if ((c < 0x20 && c != '\t' && c != '\r') || c == 0x7f) {
-			lex_fatal(l, line, "control byte 0x%02x; expected text", c);
+			lex_fatal(l, line, "%s byte 0x%02x; expected text", c ? "control" : "NUL",
+				  c);
 			return false;
 		}
 	}

@@ -394,8 +394,6 @@ int policy_load_library(struct policy *p, const char *role, const char *file, co
 		*s = (struct section){ .name = own.name, .pos = own.pos };
 	}
 	r = load(p, role, file, text, len, d);
-	if (r < 0)
-		return r;
 	s = policy_role(p, role);
-	return s ? policy_merge_role(p, s, &own) : 0;
+	return r < 0 || !s ? r : policy_merge_role(p, s, &own);
 }

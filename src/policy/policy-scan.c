@@ -183,7 +183,8 @@ static enum token close_section(struct scanner *s)
 	uint32_t *line;
 
 	if (s->depth == 0)
-		return lex_fatal(&s->lex, s->lex.token_line, "unexpected }; no section is open");
+		return lex_fatal(&s->lex, s->lex.token_line,
+				 "unexpected closing brace }; no section is open");
 	s->depth--;
 	if (l->blank_from != SIZE_MAX) {
 		if (s->levels[s->depth].blank_from == SIZE_MAX)

@@ -241,6 +241,7 @@ static int write_full(int fd, const char *data, size_t len)
  * @mode: permissions of the new file
  *
  * A reader sees the old contents or the new, never a part. No fsync: /run does not outlive a crash.
+ * One writer at a time: the caller has a lock.
  *
  * Return: 0 or negative errno; then the old file is as it was.
  */
@@ -254,9 +255,9 @@ int root_write_file(const struct root *root, const char *dir, const char *name, 
 
 	if (dirfd < 0)
 		return dirfd;
-	(void)snprintf(tmp, sizeof(tmp), ".%.40s.%d", name, (int)getpid());
+	(void)snprintf(tmp, sizeof(tmp), ".%.40s.new", name);
 	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	/* Left behind by a process that was killed and had our number. */
+	/* Left behind by a process that was killed. */
 	if (fd < 0 && errno == EEXIST && unlinkat(dirfd, tmp, 0) == 0)
 		fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -314,11 +315,12 @@ static int compare_names(const void *a, const void *b)
  * @a: where the names will live
  * @ret: the names
  * @ret_n: how many
+ * @ret_stat: of the directory; may be NULL
  *
  * Return: 0 or negative errno.
  */
 int root_list(const struct root *root, const char *dir, struct arena *a, const char ***ret,
-	      size_t *ret_n)
+	      size_t *ret_n, struct stat *ret_stat)
 {
 	ARRAY(const char *) names = { 0 };
 	int fd = root_open(root, dir, O_RDONLY | O_DIRECTORY);
@@ -328,6 +330,11 @@ int root_list(const struct root *root, const char *dir, struct arena *a, const c
 
 	if (fd < 0)
 		return fd;
+	if (ret_stat && fstat(fd, ret_stat) < 0) {
+		r = -errno;
+		close_fd(fd);
+		return r;
+	}
 	d = fdopendir(fd);
 	if (!d) {
 		r = -errno;

@@ -496,7 +496,8 @@ START_TEST(repeated_keys_and_titles)
 		{ "role a { }\nrole b { }\nrole 'a' { }", 3,
 		  "role 'a' is repeated; it stands in line 1" },
 		{ "host { anon 64kB { }\n anon '64kB' { } }", 2, "'64kB' is repeated" },
-		{ "role r {\n service x.service { thp = system }\n service \"x.service\" { thp = system } }",
+		{ "role r {\n service x.service { thp = system }\n"
+		  " service \"x.service\" { thp = system } }",
 		  3, "'x.service' is repeated; it stands in line 2" },
 		{ "role r { service x.service { thp = system unit = a.slice\n unit = b.slice } }",
 		  2, "unit is repeated" },
