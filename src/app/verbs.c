@@ -171,7 +171,7 @@ int verb_status(struct host *h, const struct report_style *style)
 		return r;
 	r = status_collect(&h->root, h->knobs, &status);
 	if (r < 0)
-		return trouble(h, r, "cannot read the status");
+		return trouble(h, r, ORIGINALS_FILE ": cannot be read");
 	rep = make_report(h, EXIT_GOOD);
 	rep.status = &status;
 	return say(h, &rep, style);

@@ -68,7 +68,9 @@ void diag_trouble(struct diags *d, const char *file, const char *fmt, ...)
 		d->list.items[before].trouble = true;
 }
 
-/** diags_sort() - brings the findings from index @from on, all of one file, into the order of lines */
+/**
+ * diags_sort() - brings the findings from index @from on, all of one file, into the order of lines
+ */
 void diags_sort(struct diags *d, size_t from)
 {
 	for (size_t i = from + 1; i < d->list.n; i++) {

@@ -92,7 +92,11 @@ END_TEST
 START_TEST(below_a_directory_no_link_is_followed)
 {
 	int dir = root_open(&root, "/etc", O_PATH | O_DIRECTORY);
-	static const char *const bad[] = { "../etc/file", "..", "/etc/file", "abs", "up", "masked" };
+	/* clang-format off */
+	static const char *const bad[] = {
+		"../etc/file", "..", "/etc/file", "abs", "up", "masked",
+	};
+	/* clang-format on */
 	int fd;
 
 	ck_assert_int_ge(dir, 0);
