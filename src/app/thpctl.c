@@ -53,8 +53,10 @@ int main(int argc, char **argv)
 	struct cli cli;
 	int r = cli_parse(argc, argv, &cli);
 
-	if (r >= 0)
+	if (r >= 0) {
+		arena_free(&cli.arena);
 		return r;
+	}
 	if (cli.verb == VERB_EXEC)
 		return verb_exec(&cli);
 	hold_standard_fds();
@@ -68,6 +70,7 @@ int main(int argc, char **argv)
 	if (r < 0) {
 		fprintf(stderr, "thpctl: --root %s: %s\n", cli.root,
 			r == -ENOSYS ? "needs Linux 5.6" : strerror(-r));
+		arena_free(&cli.arena);
 		return EXIT_TROUBLE;
 	}
 	r = run(&host, &style);

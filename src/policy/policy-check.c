@@ -208,7 +208,7 @@ static void check_rules(const struct section *s, struct diags *d)
 				 "service '%s' has no thp; expected thp = disable, madvise, system "
 				 "or inherit",
 				 r->title);
-		if (r->unit.n == 0)
+		if (r->unit.n == 0 && *r->title)
 			check_unit_pattern(r->title, r->pos.file, r->pos.line, d);
 	}
 }
