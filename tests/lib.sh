@@ -76,3 +76,13 @@ finish() {
 	[ "$tap_failed" = 0 ]
 	exit
 }
+
+# copy_host NAME TO: a fixture host, as a tree that may be trusted. Its symbolic links are made here, for
+# an archive made by `make dist` would have what they point to.
+copy_host() {
+	cp -R "$srcdir/tests/fixtures/hosts/$1" "$2" && chmod -R u+w,go-w "$2" &&
+		while read -r link_host link_path link_target; do
+			[ "$link_host" = "$1" ] || continue
+			mkdir -p "$2/${link_path%/*}" && ln -s "$link_target" "$2/$link_path"
+		done <"$srcdir/tests/fixtures/hosts/LINKS"
+}

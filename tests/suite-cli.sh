@@ -77,8 +77,7 @@ usage() {
 
 new_tree() {
 	rm -rf tree
-	cp -R "$srcdir/tests/fixtures/hosts/$1" tree
-	chmod -R u+w,go-w tree
+	copy_host "$1" tree
 	mkdir -p tree/run
 	thp=tree/sys/kernel/mm/transparent_hugepage
 }

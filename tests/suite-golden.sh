@@ -50,8 +50,7 @@ count=0
 for dir in "$hosts"/*/; do
 	host=$(basename "$dir")
 	count=$((count + 1))
-	cp -R "$dir" "$host"
-	chmod -R u+w,go-w "$host"
+	copy_host "$host" "$host"
 	# A host has /run; a fixture that holds nothing there has not.
 	mkdir -p "$host/run"
 	cp -R "$host" "$host.before"

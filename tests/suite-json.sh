@@ -35,8 +35,7 @@ report() {
 
 new_tree() {
 	rm -rf tree
-	cp -R "$srcdir/tests/fixtures/hosts/$1" tree
-	chmod -R u+w,go-w tree
+	copy_host "$1" tree
 	mkdir -p tree/run
 }
 

@@ -102,8 +102,7 @@ copy_policies bad
 copy_policies good
 
 # The tree on which every bad policy is applied.
-cp -R "$srcdir/tests/fixtures/hosts/linux-6.18" tree
-chmod -R u+w,go-w tree
+copy_host linux-6.18 tree
 mkdir tree/policy
 cp bad/*.conf good/05-top-level-others.conf tree/policy/
 tree_sum() {

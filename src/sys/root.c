@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 /**
  * root_open_tree() - a directory to be treated as a host
@@ -369,8 +370,12 @@ bool fd_is_mask(int fd)
 {
 	char target[16];
 	ssize_t n = readlinkat(fd, "", target, sizeof(target));
+	struct stat st;
 
-	return n == 9 && memcmp(target, "/dev/null", 9) == 0;
+	if (n >= 0)
+		return n == 9 && memcmp(target, "/dev/null", 9) == 0;
+	/* Bound over, or unpacked from an archive that followed the link. */
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
 /**
