@@ -123,7 +123,7 @@ thp=tree/sys/kernel/mm/transparent_hugepage
 report found-again 1 --root tree --policy /p/many.conf --role r plan
 echo 'not what a kernel says' >$thp/enabled
 report unknown-plan 2 --root tree --policy /p/many.conf --role r plan
-report unknown-verify 1 --root tree --policy /p/many.conf --role r verify
+report unknown-verify 2 --root tree --policy /p/many.conf --role r verify
 report unknown-apply 1 --root tree --policy /p/many.conf --role r apply
 report unknown-restore 0 --root tree restore
 echo 'always [madvise]' >$thp/enabled

@@ -27,15 +27,22 @@ int host_open(const struct cli *cli, struct host *ret)
 	return r;
 }
 
-/** host_close() - frees everything the host holds */
-void host_close(struct host *h)
+/** host_forget() - forgets what is known, to begin anew with the same host */
+void host_forget(struct host *h)
 {
-	close_fd(h->knobs);
+	h->knobs = close_fd(h->knobs);
 	plan_free(&h->plan);
 	facts_free(&h->facts);
 	policy_free(&h->policy);
 	diags_free(&h->diags);
 	arena_free(&h->sources.arena);
+	h->sources = (struct policy_sources){ 0 };
+}
+
+/** host_close() - frees everything the host holds */
+void host_close(struct host *h)
+{
+	host_forget(h);
 	root_close(&h->root);
 }
 
@@ -74,15 +81,8 @@ int host_load_policy(struct host *h)
 	return host_load_files(h, &h->paths, &h->policy, &h->diags);
 }
 
-/**
- * host_check_role() - whether host_role names a role of the policy or of the library
- * @h: the host, for the library
- * @p: the policy
- * @d: gets the error if not
- *
- * Return: 0, faults or not; -ENOMEM.
- */
-int host_check_role(struct host *h, const struct policy *p, struct diags *d)
+/* host_role must name a role of the policy or of the library. */
+static int check_host_role(struct host *h, const struct policy *p, struct diags *d)
 {
 	struct policy_source src;
 	size_t errors = d->errors;
@@ -97,6 +97,45 @@ int host_check_role(struct host *h, const struct policy *p, struct diags *d)
 			 "role library has",
 			 p->host_role);
 	return r < 0 ? r : 0;
+}
+
+/*
+ * A role may complete what the library says in the role of its name, which is only then looked at.
+ */
+static int check_role(struct host *h, struct policy *p, const struct section *role, struct diags *d)
+{
+	_cleanup_diags_ struct diags alone = { 0 };
+	struct policy_source src;
+	int r;
+
+	policy_check_section(role, &alone);
+	if (alone.errors == 0)
+		return 0;
+	r = policy_files_library(&h->root, &h->paths, role->name, &h->sources, &src, d);
+	if (r > 0)
+		r = policy_load_library(p, role->name, src.path, src.text, src.len, d);
+	if (r < 0)
+		return r;
+	policy_check_section(role, d);
+	return 0;
+}
+
+/**
+ * host_check_policy() - what only the whole policy shows, the role library included
+ * @h: the host, for the library
+ * @p: the policy
+ * @d: gets the errors
+ *
+ * Return: 0, faults or not; -ENOMEM.
+ */
+int host_check_policy(struct host *h, struct policy *p, struct diags *d)
+{
+	int r = 0;
+
+	policy_check_section(&p->host, d);
+	for (size_t i = 0; r == 0 && i < p->roles.n; i++)
+		r = check_role(h, p, p->roles.items[i], d);
+	return r < 0 ? r : check_host_role(h, p, d);
 }
 
 /* Brings the role's file from the library under what the policy says itself. */
@@ -137,9 +176,7 @@ int host_resolve(struct host *h)
 	if (role.name)
 		r = load_library_role(h, &role);
 	if (r == 0)
-		r = policy_check(&h->policy, &h->diags);
-	if (r == 0)
-		r = host_check_role(h, &h->policy, &h->diags);
+		r = host_check_policy(h, &h->policy, &h->diags);
 	if (r == 0 && h->diags.errors == 0)
 		r = resolve_wanted(&h->policy, &role, &h->plan);
 	return r;

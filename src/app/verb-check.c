@@ -4,29 +4,44 @@
 #include "policy/policy-check.h"
 #include "policy/policy-load.h"
 
-static int check_whole(struct host *h, const struct policy *p, struct diags *d)
+static const char *base_name(const char *path)
 {
-	int r = policy_check(p, d);
+	const char *slash = strrchr(path, '/');
 
-	return r < 0 ? r : host_check_role(h, p, d);
+	return slash ? slash + 1 : path;
+}
+
+static bool replaced(const struct policy_paths *files, const char *path)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (streq(base_name(files->items[i]), base_name(path)))
+			return true;
+	return false;
 }
 
 /*
  * A file may rely on what is installed already: it may complete a rule, or name a role from another
- * file. So what does not hold by itself is tried again on top of the installed policy.
+ * file. So what does not hold by itself is tried again on top of the installed policy, without the
+ * files that it is probably going to replace.
  */
 static int check_on_top(struct host *h, const struct policy_paths *files, bool *ret_good)
 {
+	struct policy_sources installed = { 0 };
 	_cleanup_policy_ struct policy p;
 	_cleanup_diags_ struct diags d = { 0 };
+	const struct policy_source *s;
 	int r;
 
 	policy_init(&p);
-	r = host_load_files(h, &(struct policy_paths){ 0 }, &p, &d);
+	r = policy_files_find(&h->root, &(struct policy_paths){ 0 }, &installed, &d);
+	array_foreach(s, &installed.list)
+		if (r == 0 && !replaced(files, s->path))
+			r = policy_load(&p, s->path, s->text, s->len, &d);
+	arena_free(&installed.arena);
 	if (r == 0 && d.errors == 0)
 		r = host_load_files(h, files, &p, &d);
 	if (r == 0 && d.errors == 0)
-		r = check_whole(h, &p, &d);
+		r = host_check_policy(h, &p, &d);
 	*ret_good = d.errors == 0;
 	return r;
 }
@@ -71,14 +86,19 @@ static int check_files(struct host *h)
 	r = host_load_files(h, &files, &h->policy, &h->diags);
 	if (r < 0 || h->diags.errors > 0)
 		return r;
-	r = check_whole(h, &h->policy, &cross);
+	r = host_check_policy(h, &h->policy, &cross);
 	if (r < 0 || cross.errors == 0)
 		return r;
 	r = check_on_top(h, &files, &good);
-	if (r < 0 || good)
+	if (r < 0)
 		return r;
-	array_foreach(it, &cross.list)
-		diag_add(&h->diags, it->severity, it->file, it->line, "%s", it->message);
+	array_foreach(it, &cross.list) {
+		if (good)
+			diag_add(&h->diags, SEVERITY_WARNING, it->file, it->line,
+				 "valid only on top of the policy installed here: %s", it->message);
+		else
+			diag_add(&h->diags, it->severity, it->file, it->line, "%s", it->message);
+	}
 	return 0;
 }
 
@@ -97,7 +117,7 @@ int verb_check(struct host *h, const struct report_style *style)
 	} else {
 		r = host_load_policy(h);
 		if (r == 0 && h->diags.errors == 0)
-			r = check_whole(h, &h->policy, &h->diags);
+			r = host_check_policy(h, &h->policy, &h->diags);
 		if (r == 0)
 			r = policy_files_roles(&h->root, &h->paths, &a, &roles, &rep.roles_n);
 		if (r == 0) {

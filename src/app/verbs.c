@@ -74,6 +74,11 @@ int trouble(const struct host *h, int error, const char *what)
 	return EXIT_TROUBLE;
 }
 
+#define DAMAGED                                                                        \
+	ORIGINALS_FILE                                                                 \
+	" is damaged; expected what thpctl wrote. Moved away, the values from before " \
+	"are lost and the next apply saves the present ones"
+
 static struct report make_report(const struct host *h, int exit_status)
 {
 	return (struct report){
@@ -131,19 +136,24 @@ static int status_of(const struct host *h)
 	return c.failed ? EXIT_NOT_ALL : EXIT_GOOD;
 }
 
+/* Whether something could not be read: then it cannot be said how the host stands. */
+static bool unknown(const struct host *h)
+{
+	struct report_counts c;
+
+	report_count(&h->plan, &c);
+	return c.by_outcome[OUTCOME_UNKNOWN] > 0;
+}
+
 /** verb_plan() - what would change, and why */
 int verb_plan(struct host *h, const struct report_style *style)
 {
-	struct report_counts c;
 	struct report rep;
 	int r = prepare_and_read(h, style);
 
 	if (r >= 0)
 		return r;
-	report_count(&h->plan, &c);
-	rep = make_report(h, c.failed == 0		   ? EXIT_GOOD :
-			     c.by_outcome[OUTCOME_UNKNOWN] ? EXIT_TROUBLE :
-							     EXIT_NOT_ALL);
+	rep = make_report(h, unknown(h) ? EXIT_TROUBLE : status_of(h));
 	rep.plan = &h->plan;
 	return say(h, &rep, style);
 }
@@ -156,7 +166,8 @@ int verb_verify(struct host *h, const struct report_style *style)
 
 	if (r >= 0)
 		return r;
-	rep = make_report(h, status_of(h));
+	rep = make_report(h, unknown(h) ? EXIT_TROUBLE : status_of(h));
+	rep.plan = &h->plan;
 	return say(h, &rep, style);
 }
 
@@ -170,6 +181,8 @@ int verb_status(struct host *h, const struct report_style *style)
 	if (r >= 0)
 		return r;
 	r = status_collect(&h->root, h->knobs, &status);
+	if (r == -EBADMSG)
+		return trouble(h, 0, DAMAGED);
 	if (r < 0)
 		return trouble(h, r, ORIGINALS_FILE ": cannot be read");
 	rep = make_report(h, EXIT_GOOD);
@@ -194,14 +207,23 @@ static int no_lock(const struct host *h, int error)
 int verb_apply(struct host *h, const struct report_style *style)
 {
 	_cleanup_close_ int lock = -1;
+	bool waited = false;
 	struct report rep;
-	int r = prepare(h, style);
+	int r;
 
+	r = prepare(h, style);
 	if (r >= 0)
 		return r;
-	lock = state_lock(&h->root);
+	lock = state_lock(&h->root, &waited);
 	if (lock < 0)
 		return no_lock(h, lock);
+	/* Whoever had the lock may have applied a policy that is newer than the one read before. */
+	if (waited) {
+		host_forget(h);
+		r = prepare(h, style);
+		if (r >= 0)
+			return r;
+	}
 	r = host_read(h);
 	if (r < 0)
 		return trouble(h, r, "cannot make a plan");
@@ -211,6 +233,8 @@ int verb_apply(struct host *h, const struct report_style *style)
 		return say(h, &rep, style);
 	}
 	r = originals_save_plan(&h->root, &h->plan);
+	if (r == -EBADMSG)
+		return trouble(h, 0, DAMAGED "; nothing was changed");
 	if (r < 0)
 		return trouble(h, r,
 			       ORIGINALS_FILE ": the present values cannot be saved, nothing "
@@ -227,6 +251,8 @@ static int plan_originals(struct host *h, const struct originals *o)
 {
 	const struct original *it;
 
+	/* What was there once must be there again: nothing of it may be passed over. */
+	h->policy.missing = MISSING_ERROR;
 	array_foreach(it, &o->list) {
 		struct plan_item *item = array_add(&h->plan.arena, &h->plan.items);
 
@@ -249,10 +275,12 @@ int verb_restore(struct host *h, const struct report_style *style)
 	struct report rep;
 	int r, status;
 
-	lock = state_lock(&h->root);
+	lock = state_lock(&h->root, NULL);
 	if (lock < 0)
 		return no_lock(h, lock);
 	r = originals_load(&h->root, &o);
+	if (r == -EBADMSG)
+		return trouble(h, 0, DAMAGED "; nothing was changed");
 	if (r < 0)
 		return trouble(h, r, ORIGINALS_FILE ": cannot be read, nothing was changed");
 	r = plan_originals(h, &o);

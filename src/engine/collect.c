@@ -9,6 +9,7 @@
 #include "sys/knob.h"
 #include "sys/paths.h"
 
+#define CMDLINE_MAX 65536U
 #define ROLE_FILE_PATH "/etc/thpd/role"
 #define CREDENTIAL_NAME "thpd.role"
 
@@ -59,13 +60,19 @@ int collect_host(const struct root *root, struct facts *f)
 /*
  * thpd.role= on the kernel command line; the last one counts, as for the kernel's own parameters.
  */
-static int role_from_cmdline(const struct root *root, struct facts *f)
+static int role_from_cmdline(const struct root *root, struct facts *f, struct diags *d)
 {
-	char buf[4096], *word, *save = NULL;
+	char *text, *word, *save = NULL;
+	int r = root_read_file(root, PATH_CMDLINE, &f->arena, CMDLINE_MAX, &text, NULL, NULL);
 
-	if (root_read(root, PATH_CMDLINE, buf, sizeof(buf)) < 0)
+	if (r == -ENOENT)
 		return 0;
-	for (word = strtok_r(buf, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+	if (r < 0) {
+		diag_trouble(d, PATH_CMDLINE, "cannot be read, so the role is not known: %s",
+			     strerror(-r));
+		return r == -ENOMEM ? r : 0;
+	}
+	for (word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
 		const char *value = startswith(word, "thpd.role=");
 		size_t n;
 
@@ -124,8 +131,19 @@ static int role_from_credential(const struct root *root, const char *dir, struct
 	if (!path)
 		return -ENOMEM;
 	n = root_read(root, path, buf, sizeof(buf));
-	if (n < 0)
+	if (n == -ENOENT || n == -ENOTDIR)
 		return 0;
+	if (n == -EACCES || n == -EPERM) {
+		/* Whoever may not look there can still plan, but must know. */
+		diag_add(d, SEVERITY_WARNING, path, 0,
+			 "cannot be read by this user: a role that is given there is not seen");
+		return 0;
+	}
+	if (n < 0) {
+		diag_trouble(d, path, "cannot be read, so the role is not known: %s",
+			     strerror((int)-n));
+		return 0;
+	}
 	if ((size_t)n == sizeof(buf) - 1) {
 		diag_add(d, SEVERITY_ERROR, path, 0, "too long; expected the name of a role");
 		return 0;
@@ -161,7 +179,7 @@ static int role_from_file(const struct root *root, struct facts *f, struct diags
  */
 int collect_role(const struct root *root, const char *credentials, struct facts *f, struct diags *d)
 {
-	int r = role_from_cmdline(root, f);
+	int r = role_from_cmdline(root, f, d);
 
 	if (r == 0 && !f->cmdline_role.word && credentials)
 		r = role_from_credential(root, credentials, f, d);

@@ -58,6 +58,8 @@ static const struct place places[] = {
 	{ init_dirs, NULL, "", "#", SYNTAX_SCRIPT,
 	  "an init script writes a THP setting; remove it" },
 	{ cron_dirs, NULL, "", "#", SYNTAX_SCRIPT, "a cron job writes a THP setting; remove it" },
+	{ NULL, "/etc/crontab", NULL, "#", SYNTAX_SCRIPT,
+	  "a cron job writes a THP setting; remove it" },
 	{ unit_dirs, NULL, ".service", "#;", SYNTAX_UNIT,
 	  "a unit writes a THP setting when it starts; disable it (systemctl disable --now)" },
 };
@@ -114,6 +116,23 @@ static bool is_ours(const char *name)
 	return startswith(name, "thpd");
 }
 
+/* The drop-ins of one unit. */
+static void look_at_dropins(const struct root *root, const struct place *p, const char *dir,
+			    struct arena *a, struct diags *d)
+{
+	const char **names;
+	size_t n;
+
+	if (root_list(root, dir, a, &names, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const char *path = arena_printf(a, "%s/%s", dir, names[i]);
+
+		if (path && endswith(names[i], ".conf"))
+			look_at(root, path, THP_PATH "/", p->comments, p->syntax, p->what, d);
+	}
+}
+
 static void look_at_dirs(const struct root *root, const struct place *p, struct diags *d)
 {
 	_cleanup_arena_ struct arena a = { 0 };
@@ -123,16 +142,46 @@ static void look_at_dirs(const struct root *root, const struct place *p, struct 
 		const char **names;
 		size_t n;
 
-		if (root_list(root, p->dirs[i], &a, &names, &n, NULL) < 0)
+		if (root_list(root, p->dirs[i], &a, &names, &n) < 0)
 			continue;
 		for (size_t j = 0; j < n; j++) {
 			const char *path = arena_printf(&a, "%s/%s", p->dirs[i], names[j]);
 
-			if (!path || !endswith(names[j], p->suffix) || is_ours(names[j]) ||
-			    strmap_put(&seen, &a, names[j], 0) < 0)
+			if (!path || is_ours(names[j]) || strmap_put(&seen, &a, names[j], 0) < 0)
 				continue;
-			look_at(root, path, THP_PATH "/", p->comments, p->syntax, p->what, d);
+			if (p->syntax == SYNTAX_UNIT && endswith(names[j], ".service.d"))
+				look_at_dropins(root, p, path, &a, d);
+			else if (endswith(names[j], p->suffix))
+				look_at(root, path, THP_PATH "/", p->comments, p->syntax, p->what,
+					d);
 		}
+	}
+}
+
+/* What will stand on the kernel's command line after the next boot. */
+static void look_at_bootloader(const struct root *root, struct diags *d)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	ARRAY(const char *) files = { 0 };
+	const char **names, **file;
+	size_t n = 0;
+
+	(void)root_list(root, "/etc/default/grub.d", &a, &names, &n);
+	for (size_t i = 0; i < n + 2; i++) {
+		file = array_add(&a, &files);
+		if (!file)
+			return;
+		*file = i == 0 ? "/etc/default/grub" :
+			i == 1 ? "/etc/kernel/cmdline" :
+				 arena_printf(&a, "/etc/default/grub.d/%s", names[i - 2]);
+	}
+	array_foreach(file, &files) {
+		if (!*file)
+			continue;
+		look_at(root, *file, THP_PATH "=", "#", SYNTAX_ANY,
+			"the boot loader passes transparent_hugepage= at the next boot", d);
+		look_at(root, *file, "thp_anon=", "#", SYNTAX_ANY,
+			"the boot loader passes thp_anon= at the next boot", d);
 	}
 }
 
@@ -215,9 +264,6 @@ int doctor_files(const struct root *root, struct diags *d)
 			look_at_dirs(root, &places[i], d);
 	}
 	look_at_tuned(root, d);
-	look_at(root, "/etc/default/grub", THP_PATH "=", "#", SYNTAX_ANY,
-		"the boot loader passes transparent_hugepage= at the next boot", d);
-	look_at(root, "/etc/default/grub", "thp_anon=", "#", SYNTAX_ANY,
-		"the boot loader passes thp_anon= at the next boot", d);
+	look_at_bootloader(root, d);
 	return 0;
 }

@@ -27,11 +27,12 @@ static void look_at_cmdline(const struct root *root, const struct plan *plan, st
 		{ "thp_anon=", NULL },
 		{ "thp_shmem=", NULL },
 	};
-	char buf[4096], *word, *save = NULL;
+	_cleanup_arena_ struct arena a = { 0 };
+	char *text, *word, *save = NULL;
 
-	if (root_read(root, PATH_CMDLINE, buf, sizeof(buf)) < 0)
+	if (root_read_file(root, PATH_CMDLINE, &a, 65536, &text, NULL, NULL) < 0)
 		return;
-	for (word = strtok_r(buf, " \n", &save); word; word = strtok_r(NULL, " \n", &save))
+	for (word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save))
 		for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 			const char *value = startswith(word, known[i].parameter);
 			const struct plan_item *it;
@@ -65,12 +66,12 @@ static void look_at_limits(const struct root *root, const struct plan *plan, str
 	if (root_read(root, PATH_YAMA, buf, sizeof(buf)) >= 0 && streq(strip(buf), "3"))
 		diag_add(d, has_rules(plan) ? SEVERITY_WARNING : SEVERITY_NOTE, PATH_YAMA, 0,
 			 "Yama forbids ptrace until the next boot: running services cannot be set; "
-			 "use start = gate, or ExecStart=thpctl exec");
+			 "start them with ExecStart=thpctl exec");
 	if (root_read(root, PATH_LOCKDOWN, buf, sizeof(buf)) >= 0 &&
 	    strstr(buf, "[confidentiality]"))
 		diag_add(d, SEVERITY_WARNING, PATH_LOCKDOWN, 0,
 			 "the kernel is locked down for confidentiality: memory of other processes "
-			 "may be out of reach for reclaim and status --empty");
+			 "may be out of reach");
 }
 
 static void look_at_kernel(const struct root *root, const struct facts *f, const struct plan *plan,

@@ -10,12 +10,13 @@
 /**
  * state_lock() - keeps two of us from changing settings at the same time
  * @root: the host
+ * @ret_waited: whether somebody else had it first; may be NULL
  *
  * Makes the state directory if need be. Waits for whoever holds the lock; it goes with the holder.
  *
  * Return: a descriptor to be kept open as long as the lock is wanted; negative errno.
  */
-int state_lock(const struct root *root)
+int state_lock(const struct root *root, bool *ret_waited)
 {
 	int fd = root_open(root, STATE_DIR "/lock", O_RDWR | O_CREAT | O_NOFOLLOW);
 
@@ -28,12 +29,21 @@ int state_lock(const struct root *root)
 	}
 	if (fd < 0)
 		return fd;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		if (ret_waited)
+			*ret_waited = false;
+		return fd;
+	}
 	while (flock(fd, LOCK_EX) < 0) {
-		if (errno == EINTR)
+		int r = -errno;
+
+		if (r == -EINTR)
 			continue;
 		close_fd(fd);
-		return -errno;
+		return r;
 	}
+	if (ret_waited)
+		*ret_waited = true;
 	return fd;
 }
 

@@ -8,8 +8,7 @@
 #include "sys/paths.h"
 
 /* Later ones win, as with systemd's own configuration. */
-static const char *const standard_dirs[] = { "/usr/lib/thpd", "/usr/local/lib/thpd",
-					     PATH_RUN_POLICY, "/etc/thpd" };
+static const char *const standard_dirs[] = { "/usr/lib/thpd", PATH_RUN_POLICY, "/etc/thpd" };
 
 static const struct policy_paths standard = { standard_dirs, ARRAY_SIZE(standard_dirs) };
 
@@ -123,6 +122,30 @@ static int compare_named(const void *a, const void *b)
 	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
+/* A directory that is there in name, but cannot be entered: a link to nowhere, or a file. */
+static void report_dead_end(const struct root *root, const char *path, int error, struct diags *d)
+{
+	int fd = root_open(root, path, O_PATH | O_NOFOLLOW);
+
+	if (fd >= 0 && d && !fd_is_mask(fd))
+		diag_trouble(d, path, "is no directory: %s", strerror(-error));
+	close_fd(fd);
+}
+
+/* Whoever can write a directory can put somebody else's file into it, or take one away. */
+static void check_dir(const struct root *root, const char *path, struct diags *d)
+{
+	_cleanup_close_ int fd = root_open(root, path, O_PATH | O_DIRECTORY);
+	struct stat st;
+
+	if (fd < 0)
+		report_dead_end(root, path, fd, d);
+	else if (d && fstat(fd, &st) == 0 && distrust(&st))
+		diag_add(d, SEVERITY_ERROR, path, 0,
+			 "directory %s; expected one of root's that only root can write",
+			 distrust(&st));
+}
+
 /*
  * Lists the .conf files in @sub of all directories, one entry a name, the last directory's,
  * sorted.
@@ -135,10 +158,11 @@ static int list_dirs(const struct root *root, const struct policy_paths *dirs, c
 
 	for (size_t i = 0; i < dirs->n; i++) {
 		const char *path = arena_printf(a, "%s/%s", dirs->items[i], sub), **names;
-		struct stat st;
 		size_t n;
-		int r = path ? root_list(root, path, a, &names, &n, &st) : -ENOMEM;
+		int r = path ? root_list(root, path, a, &names, &n) : -ENOMEM;
 
+		if (r != -ENOMEM)
+			check_dir(root, path, d);
 		if (r == -ENOENT || r == -ENOTDIR)
 			continue;
 		if (r == -ENOMEM)
@@ -148,10 +172,6 @@ static int list_dirs(const struct root *root, const struct policy_paths *dirs, c
 				diag_trouble(d, path, "cannot be listed: %s", strerror(-r));
 			continue;
 		}
-		if (d && n > 0 && distrust(&st))
-			diag_add(d, SEVERITY_ERROR, path, 0,
-				 "directory %s; expected one of root's that only root can write",
-				 distrust(&st));
 		for (size_t j = 0; j < n; j++) {
 			struct named *slot;
 			uint32_t at;
@@ -175,6 +195,14 @@ static int list_dirs(const struct root *root, const struct policy_paths *dirs, c
 	return 0;
 }
 
+static bool is_dir(const struct root *root, const char *path)
+{
+	int fd = root_open(root, path, O_PATH | O_DIRECTORY);
+
+	close_fd(fd);
+	return fd >= 0;
+}
+
 static int add_dirs(const struct root *root, const struct policy_paths *dirs,
 		    struct policy_sources *out, struct diags *d)
 {
@@ -183,6 +211,8 @@ static int add_dirs(const struct root *root, const struct policy_paths *dirs,
 	size_t n;
 	int r;
 
+	for (size_t i = 0; i < dirs->n; i++)
+		check_dir(root, dirs->items[i], d);
 	r = find_in_dirs(root, dirs, "thpd.conf", &out->arena, &path);
 	if (r > 0)
 		r = add_file(root, path, out, d);
@@ -197,14 +227,6 @@ static int add_dirs(const struct root *root, const struct policy_paths *dirs,
 			r = add_file(root, path, out, d);
 	}
 	return r;
-}
-
-static bool is_dir(const struct root *root, const char *path)
-{
-	int fd = root_open(root, path, O_PATH | O_DIRECTORY);
-
-	close_fd(fd);
-	return fd >= 0;
 }
 
 /**
@@ -271,13 +293,19 @@ int policy_files_library(const struct root *root, const struct policy_paths *pat
 			 const char *role, struct policy_sources *out, struct policy_source *ret,
 			 struct diags *d)
 {
-	const char *name = arena_printf(&out->arena, "roles/%s.conf", role), *path = NULL;
+	const char *name = arena_printf(&out->arena, "roles/%s.conf", role), *path = NULL, *dir;
 	struct policy_paths dirs;
 	int r = name ? library_dirs(root, paths, &out->arena, &dirs) : -ENOMEM;
 
 	if (r == 0)
 		r = find_in_dirs(root, &dirs, name, &out->arena, &path);
-	return r > 0 ? policy_file_read(root, path, out, ret, d) : r;
+	if (r <= 0)
+		return r;
+	dir = arena_strndup(&out->arena, path, (size_t)(strrchr(path, '/') - path));
+	if (!dir)
+		return -ENOMEM;
+	check_dir(root, dir, d);
+	return policy_file_read(root, path, out, ret, d);
 }
 
 /** policy_files_roles() - the names of the roles in the library, sorted; 0 or -ENOMEM */

@@ -150,7 +150,7 @@ static json_t *json_status(const struct host_status *s)
 		{ "pages_collapsed", s->pages_collapsed }, { "originals", s->originals },
 	};
 	json_t *o = json_object();
-	int r = set(o, "daemon", json_string(s->daemon_running ? "running" : "not_running"));
+	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(gauges); i++)
 		r |= set(o, gauges[i].name,

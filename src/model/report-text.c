@@ -102,7 +102,6 @@ static void print_gauges(const struct host_status *s, const struct report_style 
 	const char *dim = colour_on(COLOUR_DIM, style->colour);
 	const char *off = colour_off(COLOUR_DIM, style->colour);
 
-	fprintf(f, "%sdaemon%s  %s\n", dim, off, s->daemon_running ? "running" : "not running");
 	if (s->anon_huge_kb >= 0)
 		fprintf(f,
 			"%smemory%s  %lld MiB in anonymous huge pages, %lld MiB in shared ones, "
@@ -153,9 +152,7 @@ static int print_settings(const struct report *r, const struct report_style *sty
 				  { .text = plan && moves ? "->" : "" },
 				  { .text = it->wanted,
 				    .colour = moves ? COLOUR_BOLD : COLOUR_NONE },
-				  { .text = plan && (moves || it->outcome == OUTCOME_OK) ?
-						    moves ? "change" : "ok" :
-						    outcome_words[it->outcome],
+				  { .text = outcome_words[it->outcome],
 				    .colour = outcome_colour(it) },
 				  { .text = place(&a, it->pos), .colour = COLOUR_DIM },
 				  { .text = note },

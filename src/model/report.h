@@ -12,7 +12,6 @@ struct host_status {
 	int64_t anon_huge_kb, shmem_huge_kb, mem_total_kb;
 	int64_t pages_collapsed, full_scans;
 	int64_t originals; /* settings saved from before the first apply of this boot */
-	bool daemon_running;
 };
 
 /* Everything that one run has to say; plain pointers to what others own, NULL where it has none. */

@@ -274,7 +274,9 @@ static void find_item(const struct policy *p, const struct facts *f, struct plan
 	if (error < 0) {
 		it->outcome = OUTCOME_UNKNOWN;
 		it->error = -error;
-		it->note = arena_printf(&plan->arena, "cannot be read: %s", strerror(-error));
+		it->note = error == -ENODEV ? "no sysfs is mounted" :
+					      arena_printf(&plan->arena, "cannot be read: %s",
+							   strerror(-error));
 		return;
 	}
 	it->found = k->value;

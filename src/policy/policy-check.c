@@ -89,6 +89,28 @@ static bool check_unit_pattern(const char *value, const char *file, uint32_t lin
 	return false;
 }
 
+/*
+ * fnmatch(3) takes a bracket that is not closed for a byte like any other: then nothing ever
+ * matches.
+ */
+static bool bracket_open(const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '\\' && s[1]) {
+			s++;
+		} else if (*s == '[') {
+			const char *from = s + 1;
+
+			from += *from == '!' || *from == '^';
+			from += *from == ']';
+			s = strchr(from, ']');
+			if (!s)
+				return true;
+		}
+	}
+	return false;
+}
+
 /**
  * policy_check_value() - whether @value may be given to key @k; reports if not
  * @k: the key
@@ -125,6 +147,13 @@ bool policy_check_value(const struct policy_key *k, const char *value, const cha
 	case KEY_STRING:
 		return check_string(k, value, file, line, d);
 	case KEY_LIST:
+		if (bracket_open(value)) {
+			diag_add(d, SEVERITY_ERROR, file, line,
+				 "%s: '%s' has a [ without its ]; expected e.g. '[0-9]', or \\[ "
+				 "for the byte itself",
+				 k->name, value);
+			return false;
+		}
 		return !streq(k->name, "unit") || check_unit_pattern(value, file, line, d);
 	case KEY_SECTION:
 	case KEY_TITLED:
@@ -198,7 +227,10 @@ int policy_check_unique(struct strmap *seen, struct arena *a, const char *parent
 	return 0;
 }
 
-static void check_rules(const struct section *s, struct diags *d)
+/**
+ * policy_check_section() - policy_check() for host or one role, which may rely on the role library
+ */
+void policy_check_section(const struct section *s, struct diags *d)
 {
 	const struct rule *r;
 
@@ -226,8 +258,8 @@ int policy_check(const struct policy *p, struct diags *d)
 {
 	struct section **role;
 
-	check_rules(&p->host, d);
+	policy_check_section(&p->host, d);
 	array_foreach(role, &p->roles)
-		check_rules(*role, d);
+		policy_check_section(*role, d);
 	return 0;
 }

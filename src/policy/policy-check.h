@@ -13,6 +13,7 @@ bool policy_check_title(const struct policy_key *k, const char *title, const cha
 int policy_check_unique(struct strmap *seen, struct arena *a, const char *parent, const char *kind,
 			const char *title, struct pos pos, struct diags *d);
 int policy_check(const struct policy *p, struct diags *d);
+void policy_check_section(const struct section *s, struct diags *d);
 bool role_name_valid(const char *name);
 
 #endif

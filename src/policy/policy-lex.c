@@ -135,6 +135,11 @@ static enum token scan_word(struct lexer *l)
 		l->at++;
 	}
 	l->end = l->at;
+	if (at_string(l, "//") || at_string(l, "/*"))
+		return lex_fatal(
+			l, l->line,
+			"a comment begins within a value; expected a blank before it, or the "
+			"value in quotes");
 	if (l->end - l->start > STRING_MAX_BYTES)
 		return lex_fatal(l, l->line, "word of %zu bytes; expected %u at most",
 				 l->end - l->start, STRING_MAX_BYTES);

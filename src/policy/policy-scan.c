@@ -71,8 +71,10 @@ static enum token scan_value(struct scanner *s, const char *name, uint32_t line,
 		return t;
 	if (t != TOKEN_OPEN)
 		return unexpected(s, t, name, line, "a value");
-	for (;;) {
+	for (size_t n = 0;; n++) {
 		t = lex_next(&s->lex);
+		if (t == TOKEN_CLOSE && n == 0)
+			lex_fault(&s->lex, line, "%s: empty list; expected a pattern", name);
 		if (t == TOKEN_CLOSE)
 			return t;
 		if (t != TOKEN_WORD && t != TOKEN_STRING)

@@ -2,14 +2,30 @@
 #include "sys/knob.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 
 #include "base/parse.h"
 #include "sys/paths.h"
 
-/** knob_open() - the directory of the host's THP settings; -ENOENT on a kernel without THP */
+/**
+ * knob_open() - the directory of the host's THP settings
+ * @root: the host
+ *
+ * That it is not there says something about the kernel only where the one above it is.
+ *
+ * Return: a descriptor; -ENOENT on a kernel without THP; -ENODEV where no sysfs is mounted; another
+ * negative errno.
+ */
 int knob_open(const struct root *root)
 {
-	return root_open(root, PATH_THP, O_PATH | O_DIRECTORY);
+	int fd = root_open(root, PATH_THP, O_PATH | O_DIRECTORY), up;
+
+	if (fd != -ENOENT)
+		return fd;
+	up = root_open(root, PATH_MM, O_PATH | O_DIRECTORY);
+	close_fd(up);
+	return up < 0 ? -ENODEV : -ENOENT;
 }
 
 /**
@@ -54,6 +70,30 @@ int knob_parse(const char *text, struct knob *ret)
 	return 0;
 }
 
+/* In a tree, anything may stand in place of a setting; it must not hold us. */
+static int open_knob(const struct root *root, int dirfd, const char *key, int flags)
+{
+	int fd = root_open_below(root, dirfd, key, flags | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || root->live)
+		return fd;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close_fd(fd);
+	return -EBADMSG;
+}
+
+/*
+ * Whether the kernel itself stands behind the files; also of a container's root that we look into.
+ */
+static bool is_sysfs(const struct root *root, int dirfd)
+{
+	struct statfs fs;
+
+	return root->live || (fstatfs(dirfd, &fs) == 0 && fs.f_type == SYSFS_MAGIC);
+}
+
 /**
  * knob_read() - reads a setting
  * @root: the host
@@ -66,13 +106,15 @@ int knob_parse(const char *text, struct knob *ret)
  */
 int knob_read(const struct root *root, int dirfd, const char *key, struct knob *ret)
 {
-	_cleanup_close_ int fd = root_open_below(root, dirfd, key, O_RDONLY | O_NOCTTY);
+	_cleanup_close_ int fd = open_knob(root, dirfd, key, O_RDONLY);
 	char text[KNOB_TEXT_MAX + 1];
 	ssize_t n;
 
 	if (fd < 0)
 		return fd;
-	n = read(fd, text, sizeof(text) - 1);
+	do
+		n = read(fd, text, sizeof(text) - 1);
+	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
 	text[n] = '\0';
@@ -100,8 +142,9 @@ int knob_write(const struct root *root, int dirfd, const char *key, const char *
 	char text[2 * KNOB_TEXT_MAX] = "";
 	size_t len = strlen(value);
 	struct knob k = { 0 };
+	bool kernel = is_sysfs(root, dirfd);
 
-	if (!root->live && knob_read(root, dirfd, key, &k) == 0 && k.words[0]) {
+	if (!kernel && knob_read(root, dirfd, key, &k) == 0 && k.words[0]) {
 		char *word, *save = NULL, *to = text;
 
 		for (word = strtok_r(k.words, " ", &save); word; word = strtok_r(NULL, " ", &save))
@@ -111,11 +154,11 @@ int knob_write(const struct root *root, int dirfd, const char *key, const char *
 			return -EINVAL;
 		value = strcpy(to, "\n") - (to - text);
 		len = strlen(value);
-	} else if (!root->live) {
+	} else if (!kernel) {
 		len = (size_t)snprintf(text, sizeof(text), "%s\n", value);
 		value = text;
 	}
-	fd = root_open_below(root, dirfd, key, O_WRONLY | O_NOCTTY | (root->live ? 0 : O_TRUNC));
+	fd = open_knob(root, dirfd, key, O_WRONLY | (kernel ? 0 : O_TRUNC));
 	if (fd < 0)
 		return fd;
 	for (;;) {

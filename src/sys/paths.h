@@ -3,7 +3,8 @@
 #ifndef THPD_SYS_PATHS_H
 #define THPD_SYS_PATHS_H
 
-#define PATH_THP "/sys/kernel/mm/transparent_hugepage"
+#define PATH_MM "/sys/kernel/mm"
+#define PATH_THP PATH_MM "/transparent_hugepage"
 #define PATH_LOCKDOWN "/sys/kernel/security/lockdown"
 #define PATH_CMDLINE "/proc/cmdline"
 #define PATH_MEMINFO "/proc/meminfo"

@@ -198,6 +198,8 @@ int root_read_file(const struct root *root, const char *path, struct arena *a, s
 		return -EFBIG;
 	if (ret_stat)
 		*ret_stat = st;
+	if (st.st_size == 0) /* as the kernel's own files say */
+		return fd_read_all(fd, a, max, ret, ret_len);
 	/* A file that keeps to the size it says is read straight to where it will live. */
 	text = arena_alloc(a, (size_t)st.st_size + 2);
 	if (!text)
@@ -316,12 +318,11 @@ static int compare_names(const void *a, const void *b)
  * @a: where the names will live
  * @ret: the names
  * @ret_n: how many
- * @ret_stat: of the directory; may be NULL
  *
  * Return: 0 or negative errno.
  */
 int root_list(const struct root *root, const char *dir, struct arena *a, const char ***ret,
-	      size_t *ret_n, struct stat *ret_stat)
+	      size_t *ret_n)
 {
 	ARRAY(const char *) names = { 0 };
 	int fd = root_open(root, dir, O_RDONLY | O_DIRECTORY);
@@ -331,11 +332,6 @@ int root_list(const struct root *root, const char *dir, struct arena *a, const c
 
 	if (fd < 0)
 		return fd;
-	if (ret_stat && fstat(fd, ret_stat) < 0) {
-		r = -errno;
-		close_fd(fd);
-		return r;
-	}
 	d = fdopendir(fd);
 	if (!d) {
 		r = -errno;

@@ -31,7 +31,7 @@ int root_write_file(const struct root *root, const char *dir, const char *name, 
 int root_make_dir(const struct root *root, const char *path);
 int root_unlink(const struct root *root, const char *dir, const char *name);
 int root_list(const struct root *root, const char *dir, struct arena *a, const char ***ret,
-	      size_t *ret_n, struct stat *ret_stat);
+	      size_t *ret_n);
 bool root_is_mask(const struct root *root, const char *path);
 bool fd_is_mask(int fd);
 int fd_read_all(int fd, struct arena *a, size_t max, char **ret, size_t *ret_len);

@@ -226,7 +226,7 @@ END_TEST
 
 START_TEST(originals_keep_what_was_there_first)
 {
-	_cleanup_close_ int lock = state_lock(&root);
+	_cleanup_close_ int lock = state_lock(&root, NULL);
 	struct originals o = { 0 };
 
 	ck_assert_int_ge(lock, 0);
@@ -254,7 +254,7 @@ END_TEST
 
 START_TEST(originals_restore_the_host)
 {
-	_cleanup_close_ int lock = state_lock(&root);
+	_cleanup_close_ int lock = state_lock(&root, NULL);
 	struct originals o = { 0 };
 	const struct original *it;
 
@@ -312,7 +312,7 @@ END_TEST
 
 START_TEST(state_lock_keeps_others_out)
 {
-	int lock = state_lock(&root), other;
+	int lock = state_lock(&root, NULL), other;
 
 	ck_assert_int_ge(lock, 0);
 	other = open(tree_path(&scratch, tree, "/run/thpd/lock"), O_RDWR | O_CLOEXEC);

@@ -243,7 +243,7 @@ START_TEST(comments_do_not_shift_lines)
 		const char *c = comments[i];
 
 		load_good("a.conf", arena_printf(&scratch,
-						 "%shost {%senabled%s=%snever%s"
+						 "%shost {%senabled %s=%snever %s"
 						 "service x.service {%sthp = disable}}%s"
 						 "role r { defrag = defer }",
 						 c, c, c, c, c, c, c));
@@ -292,7 +292,7 @@ START_TEST(rules_take_patterns_and_words)
 			    " service 'plain.service' { thp = inherit }\n"
 			    " service 'the name' {\n"
 			    "  unit = { 'a-*.service', b.scope,\n   'c?.slice', 'd[0-9]' }\n"
-			    "  exe = '/usr/bin/x y' user = { } comm = { w, }\n"
+			    "  exe = '/usr/bin/x y' comm = { w, }\n"
 			    "  thp = madvise reclaim = once apply = start start = gate\n"
 			    "  madvise_fallback = disable }\n"
 			    "}\n");

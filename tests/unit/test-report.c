@@ -363,7 +363,7 @@ START_TEST(report_text_shows_every_item)
 	ck_assert_int_eq(report_text(&r, &plain, capture_begin()), 0);
 	ck_assert_str_eq(capture_end(),
 			 "KEY      NOW         WANTED  OUTCOME   WHY       NOTE\n"
-			 "enabled  always  ->  never   change    a.conf:1\n"
+			 "enabled  always  ->  never   drifted   a.conf:1\n"
 			 "defrag   -           never   rejected            not offered\n"
 			 "\n"
 			 "1 to change, 1 rejected\n");
