@@ -299,7 +299,7 @@ int policy_files_library(const struct root *root, const struct policy_paths *pat
 
 	if (r == 0)
 		r = find_in_dirs(root, &dirs, name, &out->arena, &path);
-	if (r <= 0)
+	if (r <= 0 || !path)
 		return r;
 	dir = arena_strndup(&out->arena, path, (size_t)(strrchr(path, '/') - path));
 	if (!dir)
