@@ -62,12 +62,32 @@ run() {
 	shift
 	run_status=0
 	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null || run_status=$?
-	# shellcheck disable=SC2034 # for the suites
 	run_detail="command: $*
 exit status $run_status, wanted $run_wanted
 $(head -c 2000 "$tmp/out")
 $(head -c 2000 "$tmp/err")"
 	[ "$run_status" = "$run_wanted" ]
+}
+
+# exits NAME STATUS COMMAND...: passes when the exit status is STATUS; leaves what run leaves
+exits() {
+	exits_name=$1
+	shift
+	if run "$@"; then
+		pass "$exits_name"
+	else
+		fail "$exits_name" "$run_detail"
+	fi
+}
+
+# unprivileged COMMAND...: as nobody where we are root, else as we are
+# shellcheck disable=SC2317 # called by way of run
+unprivileged() {
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	else
+		"$@"
+	fi
 }
 
 # plan at the end of a suite

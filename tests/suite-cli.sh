@@ -16,32 +16,12 @@ ctl=$tmp/thpctl
 version=$("$ctl" --version | sed -n 's/^thpctl (thpd) //p')
 cd "$tmp" || exit 1
 
-# shellcheck disable=SC2317 # called by way of run
-unprivileged() {
-	if [ "$(id -u)" = 0 ]; then
-		setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
-	else
-		"$@"
-	fi
-}
-
 # cannot NAME REASON: a skip, which under CI must not be
 cannot() {
 	if [ "${CI:-}" = true ]; then
 		fail "$1" "$2"
 	else
 		skip "$1" "$2"
-	fi
-}
-
-# exits NAME STATUS COMMAND...
-exits() {
-	exits_name=$1
-	shift
-	if run "$@"; then
-		pass "$exits_name"
-	else
-		fail "$exits_name" "$run_detail"
 	fi
 }
 

@@ -145,17 +145,6 @@ ctl() {
 	timeout 60 "$THPCTL" --role test --policy "$@"
 }
 
-# exits NAME STATUS COMMAND...
-exits() {
-	exits_name=$1
-	shift
-	if run "$@"; then
-		pass "$exits_name"
-	else
-		fail "$exits_name" "$run_detail"
-	fi
-}
-
 outcome() {
 	grep -c "^      \"outcome\": \"$1\"" out
 }

@@ -12,16 +12,6 @@ export LC_ALL
 policies=$srcdir/tests/policies
 cd "$tmp" || exit 1
 
-# Runs a command as nobody when we are root, else as we are.
-# shellcheck disable=SC2317 # called by way of run
-unprivileged() {
-	if [ "$(id -u)" = 0 ]; then
-		setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
-	else
-		"$@"
-	fi
-}
-
 # skip_root NAME: skips what only root can set up
 skip_root() {
 	if [ "${CI:-}" = true ]; then

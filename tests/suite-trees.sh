@@ -17,15 +17,11 @@ fresh() {
 	printf '%s\n' "$1" >h/etc/thpd/thpd.conf
 }
 
-# exits NAME STATUS ARGUMENT...
-exits() {
-	exits_name=$1 exits_status=$2
+# on_h NAME STATUS ARGUMENT...: exits for a run of thpctl on the host
+on_h() {
+	on_h_name=$1 on_h_status=$2
 	shift 2
-	if run "$exits_status" timeout 20 "$THPCTL" --root h "$@"; then
-		pass "$exits_name"
-	else
-		fail "$exits_name" "$run_detail"
-	fi
+	exits "$on_h_name" "$on_h_status" timeout 20 "$THPCTL" --root h "$@"
 }
 
 # says NAME REGEX: in what the last run printed
@@ -38,79 +34,79 @@ says() {
 }
 
 fresh 'host { enabled = always  defrag = never }'
-exits "apply" 0 apply
+on_h "apply" 0 apply
 mv $thp away
-exits "restore where the settings are out of reach" 1 restore
+on_h "restore where the settings are out of reach" 1 restore
 check "keeps the values for another time" grep -q '"enabled": "madvise"' h/run/thpd/original.json
 mv away $thp
-exits "restore where they are back" 0 restore
+on_h "restore where they are back" 0 restore
 is "brings them back" "$(cat $thp/enabled)" "always [madvise] never"
 
 fresh 'host { enabled = madvise }'
 mv h/sys h/away
 for verb in plan verify; do
-	exits "$verb without a sysfs" 2 $verb
+	on_h "$verb without a sysfs" 2 $verb
 done
-exits "apply without a sysfs" 1 apply
+on_h "apply without a sysfs" 1 apply
 says "apply does not take it for a kernel without THP" 'unknown.*no sysfs'
 mv h/away h/sys
 rm -r $thp
-exits "verify on a kernel without THP" 0 verify
+on_h "verify on a kernel without THP" 0 verify
 says "verify says so" 'no transparent huge pages'
 
 fresh "host { enabled = madvise }
 role 'mongo' { enabled = always }
 role 'mongodb' { enabled = never }"
 mkdir -p h/run/credentials/@system/thpd.role
-exits "a credential that cannot be read is no silence" 2 verify
+on_h "a credential that cannot be read is no silence" 2 verify
 says "and is named" '@system/thpd.role'
 rmdir h/run/credentials/@system/thpd.role
 {
 	head -c 4079 /dev/zero | tr '\0' x
 	echo ' thpd.role=mongodb'
 } >h/proc/cmdline
-exits "a long kernel command line" 1 plan
+on_h "a long kernel command line" 1 plan
 says "is read to its end" 'role +mongodb \(thpd.role='
 
 fresh 'host { enabled = madvise }'
 rmdir h/etc/thpd/conf.d
 ln -s /srv/not/mounted h/etc/thpd/conf.d
-exits "a conf.d that leads nowhere" 2 verify
+on_h "a conf.d that leads nowhere" 2 verify
 says "is named" '/etc/thpd/conf.d: error'
 rm h/etc/thpd/conf.d
 echo 'host { enabled = never }' >h/etc/thpd/conf.d
-exits "a conf.d that is a file" 2 check
+on_h "a conf.d that is a file" 2 check
 rm -r h/etc/thpd
 ln -s /srv/not/mounted h/etc/thpd
 echo 'host { enabled = madvise }' >h/usr/lib/thpd/thpd.conf
-exits "an /etc/thpd that leads nowhere" 2 verify
+on_h "an /etc/thpd that leads nowhere" 2 verify
 rm h/etc/thpd
 mkdir -p h/etc/thpd
 ln -s /dev/null h/etc/thpd/conf.d
-exits "a conf.d that is masked" 0 verify
+on_h "a conf.d that is masked" 0 verify
 chmod 777 h/usr/lib/thpd
-exits "a policy directory that everybody can write" 2 verify
+on_h "a policy directory that everybody can write" 2 verify
 says "is named, too" '/usr/lib/thpd: error: directory writable'
 
 fresh "role 'a' { enabled = never }"
 echo 'host_role = a' >h/new.conf
-exits "check of a file that relies on another one" 0 check /new.conf
+on_h "check of a file that relies on another one" 0 check /new.conf
 says "says that it does" 'warning: valid only on top of the policy installed here'
 cp h/new.conf h/thpd.conf
-exits "but not on the one that it will replace" 1 check /thpd.conf
+on_h "but not on the one that it will replace" 1 check /thpd.conf
 
 fresh "role 'db' { service 'x.service' { start = gate } }"
-exits "a service without thp" 2 plan
+on_h "a service without thp" 2 plan
 echo "role 'db' { service 'x.service' { thp = disable } }" >h/usr/lib/thpd/roles/db.conf
-exits "that completes the library's, on a host of another role" 0 plan
-exits "on one of this role" 0 --role db plan
+on_h "that completes the library's, on a host of another role" 0 plan
+on_h "on one of this role" 0 --role db plan
 says "there it counts" 'x.service +disable +gate'
-exits "check knows" 0 check
+on_h "check knows" 0 check
 
 fresh 'host { enabled = madvise }'
 rm $thp/enabled
 mkfifo $thp/enabled
-exits "a FIFO in place of a setting does not hold a plan" 2 plan
+on_h "a FIFO in place of a setting does not hold a plan" 2 plan
 
 fresh 'host { enabled = never }'
 mkdir h/run/thpd
@@ -130,10 +126,10 @@ is "apply that had to wait applies the policy of now" "$(cat $thp/enabled)" "[al
 # finds FILE CONTENTS: doctor finds the one line, and nothing without it
 finds() {
 	fresh 'host { enabled = madvise }'
-	exits "doctor is content before $1" 0 doctor
+	on_h "doctor is content before $1" 0 doctor
 	mkdir -p "h/${1%/*}"
 	printf '%s\n' "$2" >"h/$1"
-	exits "doctor finds $1" 1 doctor
+	on_h "doctor finds $1" 1 doctor
 	says "doctor names $1" "^/$1:[12]: warning"
 }
 finds etc/systemd/system/mongod.service.d/thp.conf "[Service]

@@ -99,25 +99,38 @@ static int check_host_role(struct host *h, const struct policy *p, struct diags 
 	return r < 0 ? r : 0;
 }
 
+/**
+ * host_load_library() - brings a role's file from the library under what a policy says itself
+ * @h: the host, for the library
+ * @role: a valid role name
+ * @p: the policy
+ * @d: gets faults of the file
+ *
+ * Return: 0, with or without such a file, faults or not; -ENOMEM.
+ */
+int host_load_library(struct host *h, const char *role, struct policy *p, struct diags *d)
+{
+	struct policy_source src;
+	int r = policy_files_library(&h->root, &h->paths, role, &h->sources, &src, d);
+
+	return r <= 0 ? r : policy_load_library(p, role, src.path, src.text, src.len, d);
+}
+
 /*
  * A role may complete what the library says in the role of its name, which is only then looked at.
  */
 static int check_role(struct host *h, struct policy *p, const struct section *role, struct diags *d)
 {
 	_cleanup_diags_ struct diags alone = { 0 };
-	struct policy_source src;
 	int r;
 
 	policy_check_section(role, &alone);
 	if (alone.errors == 0)
 		return 0;
-	r = policy_files_library(&h->root, &h->paths, role->name, &h->sources, &src, d);
-	if (r > 0)
-		r = policy_load_library(p, role->name, src.path, src.text, src.len, d);
-	if (r < 0)
-		return r;
-	policy_check_section(role, d);
-	return 0;
+	r = host_load_library(h, role->name, p, d);
+	if (r == 0)
+		policy_check_section(role, d);
+	return r;
 }
 
 /**
@@ -138,22 +151,15 @@ int host_check_policy(struct host *h, struct policy *p, struct diags *d)
 	return r < 0 ? r : check_host_role(h, p, d);
 }
 
-/* Brings the role's file from the library under what the policy says itself. */
-static int load_library_role(struct host *h, const struct role_choice *role)
+/* The role's part from the library, if the role is one. */
+static int load_role(struct host *h, const struct role_choice *role)
 {
-	struct policy_source src;
-	int r;
-
-	if (!role_name_valid(role->name)) {
-		diag_add(&h->diags, SEVERITY_ERROR,
-			 role->source == ROLE_OPTION ? "--role" : role->where, role->line,
-			 "'%s' cannot name a role; expected letters, digits, _ . @ -", role->name);
-		return 0;
-	}
-	r = policy_files_library(&h->root, &h->paths, role->name, &h->sources, &src, &h->diags);
-	if (r <= 0)
-		return r;
-	return policy_load_library(&h->policy, role->name, src.path, src.text, src.len, &h->diags);
+	if (role_name_valid(role->name))
+		return host_load_library(h, role->name, &h->policy, &h->diags);
+	diag_add(&h->diags, SEVERITY_ERROR, role->source == ROLE_OPTION ? "--role" : role->where,
+		 role->line, "'%s' cannot name a role; expected letters, digits, _ . @ -",
+		 role->name);
+	return 0;
 }
 
 /**
@@ -174,7 +180,7 @@ int host_resolve(struct host *h)
 		return r;
 	resolve_role(&h->policy, &h->facts, h->cli->role, &role);
 	if (role.name)
-		r = load_library_role(h, &role);
+		r = load_role(h, &role);
 	if (r == 0)
 		r = host_check_policy(h, &h->policy, &h->diags);
 	if (r == 0 && h->diags.errors == 0)

@@ -28,6 +28,7 @@ int host_read(struct host *h);
 int host_load_files(struct host *h, const struct policy_paths *paths, struct policy *p,
 		    struct diags *d);
 int host_check_policy(struct host *h, struct policy *p, struct diags *d);
+int host_load_library(struct host *h, const char *role, struct policy *p, struct diags *d);
 void host_forget(struct host *h);
 void host_close(struct host *h);
 

@@ -29,11 +29,10 @@ static int run(struct host *h, const struct report_style *style)
 	case VERB_CHECK:
 		return verb_check(h, style);
 	case VERB_PLAN:
-		return verb_plan(h, style);
+	case VERB_VERIFY:
+		return verb_compare(h, style);
 	case VERB_APPLY:
 		return verb_apply(h, style);
-	case VERB_VERIFY:
-		return verb_verify(h, style);
 	case VERB_STATUS:
 		return verb_status(h, style);
 	case VERB_RESTORE:

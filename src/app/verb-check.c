@@ -51,7 +51,6 @@ static int check_library(struct host *h, const char *const *roles, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_policy_ struct policy p;
-		struct policy_source src;
 		int r;
 
 		policy_init(&p);
@@ -60,11 +59,7 @@ static int check_library(struct host *h, const char *const *roles, size_t n)
 				 "roles/%s.conf: expected a role's name before .conf", roles[i]);
 			continue;
 		}
-		r = policy_files_library(&h->root, &h->paths, roles[i], &h->sources, &src,
-					 &h->diags);
-		if (r > 0)
-			r = policy_load_library(&p, roles[i], src.path, src.text, src.len,
-						&h->diags);
+		r = host_load_library(h, roles[i], &p, &h->diags);
 		if (r == 0)
 			r = policy_check(&p, &h->diags);
 		if (r < 0)

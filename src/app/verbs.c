@@ -6,9 +6,6 @@
 #include "engine/collect.h"
 #include "engine/originals.h"
 #include "engine/status.h"
-#include "plan/resolve.h"
-#include "policy/policy-check.h"
-#include "sys/knob.h"
 
 /*
  * What a report that could not be printed exits with: `trouble` would mean that nothing was
@@ -87,7 +84,7 @@ static struct report make_report(const struct host *h, int exit_status)
 		.root = h->root.path,
 		.facts = h->facts.hostname ? &h->facts : NULL,
 		.policy = &h->policy,
-		.plan = exit_status == EXIT_TROUBLE ? NULL : &h->plan,
+		.plan = &h->plan,
 		.diags = &h->diags,
 		.findings = &h->plan.findings,
 	};
@@ -106,24 +103,21 @@ static int prepare(struct host *h, const struct report_style *style)
 	if (h->diags.errors == 0 && h->plan.findings.errors == 0)
 		return -1;
 	rep = make_report(h, EXIT_TROUBLE);
+	rep.plan = NULL;
 	return say(h, &rep, style);
 }
 
-/* The same, and what the kernel holds. */
-static int prepare_and_read(struct host *h, const struct report_style *style)
+/* What the kernel holds. Returns as prepare() does. */
+static int read_host(struct host *h, const struct report_style *style)
 {
 	struct report rep;
-	int r = prepare(h, style);
+	int r = host_read(h);
 
-	if (r >= 0)
-		return r;
-	r = host_read(h);
 	if (r < 0)
 		return trouble(h, r, "cannot make a plan");
 	if (h->plan.findings.errors == 0)
 		return -1;
 	rep = make_report(h, EXIT_TROUBLE);
-	rep.plan = &h->plan;
 	return say(h, &rep, style);
 }
 
@@ -145,29 +139,17 @@ static bool unknown(const struct host *h)
 	return c.by_outcome[OUTCOME_UNKNOWN] > 0;
 }
 
-/** verb_plan() - what would change, and why */
-int verb_plan(struct host *h, const struct report_style *style)
+/** verb_compare() - what the kernel holds beside what the policy wants: `plan` and `verify` */
+int verb_compare(struct host *h, const struct report_style *style)
 {
 	struct report rep;
-	int r = prepare_and_read(h, style);
+	int r = prepare(h, style);
 
+	if (r < 0)
+		r = read_host(h, style);
 	if (r >= 0)
 		return r;
 	rep = make_report(h, unknown(h) ? EXIT_TROUBLE : status_of(h));
-	rep.plan = &h->plan;
-	return say(h, &rep, style);
-}
-
-/** verb_verify() - reads back everything that the policy names */
-int verb_verify(struct host *h, const struct report_style *style)
-{
-	struct report rep;
-	int r = prepare_and_read(h, style);
-
-	if (r >= 0)
-		return r;
-	rep = make_report(h, unknown(h) ? EXIT_TROUBLE : status_of(h));
-	rep.plan = &h->plan;
 	return say(h, &rep, style);
 }
 
@@ -176,8 +158,10 @@ int verb_status(struct host *h, const struct report_style *style)
 {
 	struct host_status status;
 	struct report rep;
-	int r = prepare_and_read(h, style);
+	int r = prepare(h, style);
 
+	if (r < 0)
+		r = read_host(h, style);
 	if (r >= 0)
 		return r;
 	r = status_collect(&h->root, h->knobs, &status);
@@ -224,14 +208,9 @@ int verb_apply(struct host *h, const struct report_style *style)
 		if (r >= 0)
 			return r;
 	}
-	r = host_read(h);
-	if (r < 0)
-		return trouble(h, r, "cannot make a plan");
-	if (h->plan.findings.errors > 0) {
-		rep = make_report(h, EXIT_TROUBLE);
-		rep.plan = &h->plan;
-		return say(h, &rep, style);
-	}
+	r = read_host(h, style);
+	if (r >= 0)
+		return r;
 	r = originals_save_plan(&h->root, &h->plan);
 	if (r == -EBADMSG)
 		return trouble(h, 0, DAMAGED "; nothing was changed");

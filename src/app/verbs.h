@@ -6,9 +6,8 @@
 #include "model/report.h"
 
 int verb_check(struct host *h, const struct report_style *style);
-int verb_plan(struct host *h, const struct report_style *style);
 int verb_apply(struct host *h, const struct report_style *style);
-int verb_verify(struct host *h, const struct report_style *style);
+int verb_compare(struct host *h, const struct report_style *style);
 int verb_status(struct host *h, const struct report_style *style);
 int verb_restore(struct host *h, const struct report_style *style);
 int verb_doctor(struct host *h, const struct report_style *style);

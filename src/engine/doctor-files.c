@@ -158,30 +158,29 @@ static void look_at_dirs(const struct root *root, const struct place *p, struct 
 	}
 }
 
-/* What will stand on the kernel's command line after the next boot. */
+/* A file whose words will stand on the kernel's command line after the next boot. */
+static void look_at_next_cmdline(const struct root *root, const char *path, struct diags *d)
+{
+	look_at(root, path, THP_PATH "=", "#", SYNTAX_ANY,
+		"the boot loader passes transparent_hugepage= at the next boot", d);
+	look_at(root, path, "thp_anon=", "#", SYNTAX_ANY,
+		"the boot loader passes thp_anon= at the next boot", d);
+}
+
 static void look_at_bootloader(const struct root *root, struct diags *d)
 {
 	_cleanup_arena_ struct arena a = { 0 };
-	ARRAY(const char *) files = { 0 };
-	const char **names, **file;
+	const char **names;
 	size_t n = 0;
 
+	look_at_next_cmdline(root, "/etc/default/grub", d);
+	look_at_next_cmdline(root, "/etc/kernel/cmdline", d);
 	(void)root_list(root, "/etc/default/grub.d", &a, &names, &n);
-	for (size_t i = 0; i < n + 2; i++) {
-		file = array_add(&a, &files);
-		if (!file)
-			return;
-		*file = i == 0 ? "/etc/default/grub" :
-			i == 1 ? "/etc/kernel/cmdline" :
-				 arena_printf(&a, "/etc/default/grub.d/%s", names[i - 2]);
-	}
-	array_foreach(file, &files) {
-		if (!*file)
-			continue;
-		look_at(root, *file, THP_PATH "=", "#", SYNTAX_ANY,
-			"the boot loader passes transparent_hugepage= at the next boot", d);
-		look_at(root, *file, "thp_anon=", "#", SYNTAX_ANY,
-			"the boot loader passes thp_anon= at the next boot", d);
+	for (size_t i = 0; i < n; i++) {
+		const char *path = arena_printf(&a, "/etc/default/grub.d/%s", names[i]);
+
+		if (path)
+			look_at_next_cmdline(root, path, d);
 	}
 }
 

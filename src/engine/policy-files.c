@@ -122,28 +122,27 @@ static int compare_named(const void *a, const void *b)
 	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
-/* A directory that is there in name, but cannot be entered: a link to nowhere, or a file. */
-static void report_dead_end(const struct root *root, const char *path, int error, struct diags *d)
+/*
+ * Whether there is a directory. What is there in name only (a link to nowhere, a file), cannot be
+ * entered, or can be written by somebody who could put a file into it or take one away, is
+ * reported.
+ */
+static bool check_dir(const struct root *root, const char *path, struct diags *d)
 {
-	int fd = root_open(root, path, O_PATH | O_NOFOLLOW);
-
-	if (fd >= 0 && d && !fd_is_mask(fd))
-		diag_trouble(d, path, "is no directory: %s", strerror(-error));
-	close_fd(fd);
-}
-
-/* Whoever can write a directory can put somebody else's file into it, or take one away. */
-static void check_dir(const struct root *root, const char *path, struct diags *d)
-{
-	_cleanup_close_ int fd = root_open(root, path, O_PATH | O_DIRECTORY);
+	_cleanup_close_ int fd = root_open(root, path, O_PATH | O_DIRECTORY), name = -1;
 	struct stat st;
 
-	if (fd < 0)
-		report_dead_end(root, path, fd, d);
-	else if (d && fstat(fd, &st) == 0 && distrust(&st))
-		diag_add(d, SEVERITY_ERROR, path, 0,
-			 "directory %s; expected one of root's that only root can write",
-			 distrust(&st));
+	if (fd >= 0) {
+		if (d && fstat(fd, &st) == 0 && distrust(&st))
+			diag_add(d, SEVERITY_ERROR, path, 0,
+				 "directory %s; expected one of root's that only root can write",
+				 distrust(&st));
+		return true;
+	}
+	name = root_open(root, path, O_PATH | O_NOFOLLOW);
+	if (d && name != -ENOENT && name != -ENOTDIR && !(name >= 0 && fd_is_mask(name)))
+		diag_trouble(d, path, "is no directory: %s", strerror(-fd));
+	return false;
 }
 
 /*
@@ -159,12 +158,13 @@ static int list_dirs(const struct root *root, const struct policy_paths *dirs, c
 	for (size_t i = 0; i < dirs->n; i++) {
 		const char *path = arena_printf(a, "%s/%s", dirs->items[i], sub), **names;
 		size_t n;
-		int r = path ? root_list(root, path, a, &names, &n) : -ENOMEM;
+		int r;
 
-		if (r != -ENOMEM)
-			check_dir(root, path, d);
-		if (r == -ENOENT || r == -ENOTDIR)
+		if (!path)
+			return -ENOMEM;
+		if (!check_dir(root, path, d))
 			continue;
+		r = root_list(root, path, a, &names, &n);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0) {
