@@ -31,6 +31,7 @@ int host_open(const struct cli *cli, struct host *ret)
 void host_forget(struct host *h)
 {
 	h->knobs = close_fd(h->knobs);
+	units_free(&h->units);
 	plan_free(&h->plan);
 	facts_free(&h->facts);
 	policy_free(&h->policy);

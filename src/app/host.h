@@ -6,7 +6,9 @@
 #include "engine/policy-files.h"
 #include "model/facts.h"
 #include "model/plan.h"
+#include "plan/match.h"
 #include "sys/root.h"
+#include "sys/units.h"
 
 /* One run's view of a host: what the policy says, what is there, and what follows. */
 struct host {
@@ -18,7 +20,9 @@ struct host {
 	struct facts facts;
 	struct plan plan;
 	struct diags diags; /* faults of the policy */
-	int knobs;	    /* the directory of the settings, or negative errno */
+	struct unit_tree units;
+	struct match_needs needs;
+	int knobs; /* the directory of the settings, or negative errno */
 };
 
 int host_open(const struct cli *cli, struct host *ret);

@@ -39,6 +39,8 @@ static int run(struct host *h, const struct report_style *style)
 		return verb_restore(h, style);
 	case VERB_DOCTOR:
 		return verb_doctor(h, style);
+	case VERB_RECLAIM:
+		return verb_reclaim(h, style);
 	case VERB_EXEC:
 		break;
 	}

@@ -2,9 +2,13 @@
 /* The verbs that hold the policy against the host. Each returns its exit status. */
 #include "app/verbs.h"
 
+#include "app/services.h"
 #include "engine/apply.h"
 #include "engine/collect.h"
 #include "engine/originals.h"
+#include "engine/reclaim.h"
+#include "engine/records.h"
+#include "engine/services.h"
 #include "engine/status.h"
 
 /*
@@ -76,6 +80,11 @@ int trouble(const struct host *h, int error, const char *what)
 	" is damaged; expected what thpctl wrote. Moved away, the values from before " \
 	"are lost and the next apply saves the present ones"
 
+#define FLAGS_DAMAGED                                                                       \
+	FLAGS_FILE                                                                          \
+	" is damaged; expected what thpctl wrote. Moved away, `restore` cannot tell which " \
+	"flags are thpd's"
+
 static struct report make_report(const struct host *h, int exit_status)
 {
 	return (struct report){
@@ -113,6 +122,8 @@ static int read_host(struct host *h, const struct report_style *style)
 	struct report rep;
 	int r = host_read(h);
 
+	if (r == 0 && h->plan.findings.errors == 0)
+		r = services_read(h);
 	if (r < 0)
 		return trouble(h, r, "cannot make a plan");
 	if (h->plan.findings.errors == 0)
@@ -136,7 +147,7 @@ static bool unknown(const struct host *h)
 	struct report_counts c;
 
 	report_count(&h->plan, &c);
-	return c.by_outcome[OUTCOME_UNKNOWN] > 0;
+	return c.unknown > 0;
 }
 
 /** verb_compare() - what the kernel holds beside what the policy wants: `plan` and `verify` */
@@ -153,10 +164,26 @@ int verb_compare(struct host *h, const struct report_style *style)
 	return say(h, &rep, style);
 }
 
+/* How much of the huge pages of each process holds nothing, from a sample. */
+static void estimate_empty(struct host *h)
+{
+	const struct plan_proc *pp;
+
+	array_foreach(pp, &h->plan.procs) {
+		struct proc_fact *fact = &h->facts.procs.items[pp->fact - h->facts.procs.items];
+		struct reclaim_result m;
+
+		if (fact->error == 0 &&
+		    reclaim_measure(&h->root, fact->pid, fact->start, 0, &m) == 0)
+			fact->empty_kb = m.empty_kb;
+	}
+}
+
 /** verb_status() - the host at a glance */
 int verb_status(struct host *h, const struct report_style *style)
 {
 	struct host_status status;
+	carried_flags carried = { 0 };
 	struct report rep;
 	int r = prepare(h, style);
 
@@ -169,8 +196,18 @@ int verb_status(struct host *h, const struct report_style *style)
 		return trouble(h, 0, DAMAGED);
 	if (r < 0)
 		return trouble(h, r, ORIGINALS_FILE ": cannot be read");
+	r = services_memory(&h->root, &h->units, &h->facts, &h->plan);
+	if (r == 0)
+		r = services_carried(&h->root, &h->plan, &h->plan.arena, &carried);
+	if (r < 0)
+		return trouble(h, r, "cannot look at the processes");
+	if (h->cli->empty)
+		estimate_empty(h);
 	rep = make_report(h, EXIT_GOOD);
 	rep.status = &status;
+	rep.carried = &carried;
+	rep.only_units = &h->cli->units;
+	rep.only_failed = h->cli->failed;
 	return say(h, &rep, style);
 }
 
@@ -221,6 +258,11 @@ int verb_apply(struct host *h, const struct report_style *style)
 	r = apply_settings(&h->root, h->knobs, &h->plan);
 	if (r < 0)
 		return trouble(h, r, "not all settings could be applied");
+	r = services_set(h);
+	if (r == -EBADMSG)
+		return trouble(h, 0, FLAGS_DAMAGED "; no service was touched");
+	if (r < 0)
+		return trouble(h, r, "not all services could be set");
 	rep = make_report(h, status_of(h));
 	return say(h, &rep, style);
 }
@@ -270,6 +312,11 @@ int verb_restore(struct host *h, const struct report_style *style)
 	r = apply_settings(&h->root, h->knobs, &h->plan);
 	if (r < 0)
 		return trouble(h, r, "not all settings could be restored");
+	r = services_restore(h);
+	if (r == -EBADMSG)
+		return trouble(h, 0, FLAGS_DAMAGED "; the settings were restored");
+	if (r < 0)
+		return trouble(h, r, "the settings were restored, but not all services");
 	status = status_of(h);
 	if (status == EXIT_GOOD) {
 		r = originals_forget(&h->root);

@@ -11,6 +11,7 @@ int verb_compare(struct host *h, const struct report_style *style);
 int verb_status(struct host *h, const struct report_style *style);
 int verb_restore(struct host *h, const struct report_style *style);
 int verb_doctor(struct host *h, const struct report_style *style);
+int verb_reclaim(struct host *h, const struct report_style *style);
 int verb_exec(const struct cli *cli);
 
 int say(const struct host *h, const struct report *r, const struct report_style *style);

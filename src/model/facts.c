@@ -41,3 +41,13 @@ int facts_add_knob(struct facts *f, const char *key, int error, const char *valu
 		return -ENOMEM;
 	return strmap_put(&f->knob_index, &f->arena, k->key, (uint32_t)f->knobs.n - 1);
 }
+
+/** facts_except_advised() - whether this kernel has PR_THP_DISABLE_EXCEPT_ADVISED, of Linux 6.18 */
+bool facts_except_advised(const struct facts *f)
+{
+	unsigned int major = 0, minor = 0;
+
+	if (!f->release || sscanf(f->release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > 6 || (major == 6 && minor >= 18);
+}

@@ -40,3 +40,20 @@ bool plan_item_failed(const struct plan_item *it)
 {
 	return it->outcome != OUTCOME_OK && it->outcome != OUTCOME_CHANGED && !it->tolerated;
 }
+
+/** thp_mode_flag() - the flag that a mode stands for; THP_WANT_NOTHING where it leaves it alone */
+int thp_mode_flag(enum thp_mode mode)
+{
+	switch (mode) {
+	case THP_MODE_DISABLE:
+		return THP_WANT_DISABLE;
+	case THP_MODE_MADVISE:
+		return THP_WANT_EXCEPT_ADVISED;
+	case THP_MODE_SYSTEM:
+		return THP_WANT_CLEAR;
+	case THP_MODE_UNSET:
+	case THP_MODE_INHERIT:
+		break;
+	}
+	return THP_WANT_NOTHING;
+}

@@ -66,6 +66,27 @@ struct plan_rule {
 	enum outcome outcome;
 	const char *note;
 	const struct rule *loses_to; /* a later rule for the same units and processes */
+	size_t matched;		     /* processes for which it is the last rule that matches */
+	size_t lost;		     /* processes that it matches, but a later rule too */
+};
+
+/* A process that a rule is about. */
+struct plan_proc {
+	const struct proc_fact *fact;
+	uint32_t unit; /* index in plan.units */
+	uint32_t rule; /* index in plan.rules: the last one that matches */
+	enum thp_mode mode;
+	enum outcome outcome;
+	int error; /* the errno behind it, positive, or 0 */
+	int found; /* the flag before anything was done, enum thp_flag; -1: not known */
+	int now;   /* the flag after it was set or asked; -1: it was not */
+	const char *note;
+};
+
+/* A unit with processes that some rule is about, for the tables. */
+struct plan_unit {
+	const struct unit_fact *fact;
+	uint32_t first, n; /* its processes in plan.procs */
 };
 
 struct plan {
@@ -73,10 +94,21 @@ struct plan {
 	struct role_choice role;
 	ARRAY(struct plan_item) items;
 	ARRAY(struct plan_rule) rules;
-	struct diags findings; /* an error among them: nothing may be changed */
+	ARRAY(struct plan_unit) units;
+	ARRAY(struct plan_proc) procs; /* by unit, then by pid */
+	struct diags findings;	       /* an error among them: nothing may be changed */
+};
+
+/* A process's flag as prctl(2) numbers it; sys/thp-flag.h has the same numbers. */
+enum {
+	THP_WANT_NOTHING = -1,
+	THP_WANT_CLEAR = 0,
+	THP_WANT_DISABLE = 1,
+	THP_WANT_EXCEPT_ADVISED = 3,
 };
 
 void plan_free(struct plan *p);
+int thp_mode_flag(enum thp_mode mode);
 bool plan_item_failed(const struct plan_item *it);
 
 #define _cleanup_plan_ _cleanup_(plan_free)

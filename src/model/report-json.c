@@ -1,18 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /* The report for programs; tests hold it against report.schema.json beside this file. */
-#include <jansson.h>
+#include "model/report-json.h"
 
 #include "config.h"
-#include "model/report.h"
 
-/* jansson steals references and passes NULL on, so failures need to be looked at only once. */
-static int set(json_t *o, const char *key, json_t *value)
+/**
+ * js_set() - sets a member of an object
+ * @o: the object, or NULL
+ * @key: the name
+ * @value: its reference is taken over, or NULL
+ *
+ * jansson passes NULL on, so failures of a whole object need to be looked at only once.
+ *
+ * Return: 0; -1 when one of both is NULL, or out of memory.
+ */
+int js_set(json_t *o, const char *key, json_t *value)
 {
 	return json_object_set_new(o, key, value);
 }
 
-/* A string; what is no UTF-8 in it (a file name need not be) is said as a question mark. */
-static json_t *text(const char *s)
+/** js_done() - the object or array, if nothing has failed meanwhile; else NULL */
+json_t *js_done(json_t *o, int failed)
+{
+	if (!failed)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+/** js_text() - a string; what is no UTF-8 in it (a file name need not be) becomes a "?" */
+json_t *js_text(const char *s)
 {
 	json_t *j = json_string(s);
 	char *copy;
@@ -27,97 +44,83 @@ static json_t *text(const char *s)
 	return j;
 }
 
-static json_t *string_or_null(const char *s)
+/** js_text_or_null() - the same, and null for NULL */
+json_t *js_text_or_null(const char *s)
 {
-	return s ? text(s) : json_null();
+	return s ? js_text(s) : json_null();
 }
 
-static json_t *strings(const strlist *l)
+/** js_kb() - a figure; null when it is not known, which is negative */
+json_t *js_kb(int64_t kb)
+{
+	return kb < 0 ? json_null() : json_integer(kb);
+}
+
+/** js_strings() - a list of strings as an array */
+json_t *js_strings(const strlist *l)
 {
 	json_t *a = json_array();
 	const char **s;
 
 	array_foreach(s, l)
-		if (json_array_append_new(a, text(*s)) < 0) {
+		if (json_array_append_new(a, js_text(*s)) < 0) {
 			json_decref(a);
 			return NULL;
 		}
 	return a;
 }
 
-static int set_pos(json_t *o, struct pos pos)
+/** js_set_pos() - `file` and `line`, where there is a place */
+int js_set_pos(json_t *o, struct pos pos)
 {
 	if (!pos.file)
 		return 0;
-	return set(o, "file", text(pos.file)) | set(o, "line", json_integer(pos.line));
+	return js_set(o, "file", js_text(pos.file)) | js_set(o, "line", json_integer(pos.line));
+}
+
+/** js_set_why() - `outcome`, and `note` and `errno` where there are any */
+int js_set_why(json_t *o, enum outcome outcome, int error, const char *note)
+{
+	int r = js_set(o, "outcome", json_string(outcome_words[outcome]));
+
+	if (note && *note)
+		r |= js_set(o, "note", js_text(note));
+	if (error)
+		r |= js_set(o, "errno", json_integer(error));
+	return r;
 }
 
 static json_t *json_role(const struct role_choice *c)
 {
 	json_t *o = json_object();
-	int r = set(o, "name", string_or_null(c->name));
+	int r = js_set(o, "name", js_text_or_null(c->name));
 
-	r |= set(o, "source", json_string(role_source_words[c->source]));
-	r |= set(o, "file", string_or_null(c->where));
+	r |= js_set(o, "source", json_string(role_source_words[c->source]));
+	r |= js_set(o, "file", js_text_or_null(c->where));
 	if (c->line)
-		r |= set(o, "line", json_integer(c->line));
+		r |= js_set(o, "line", json_integer(c->line));
 	if (c->pattern)
-		r |= set(o, "pattern", text(c->pattern));
-	return r ? (json_decref(o), NULL) : o;
+		r |= js_set(o, "pattern", js_text(c->pattern));
+	return js_done(o, r);
 }
 
 static json_t *json_item(const struct plan_item *it)
 {
 	json_t *o = json_object();
-	int r = set(o, "key", json_string(it->key));
+	int r = js_set(o, "key", json_string(it->key));
 
-	r |= set(o, "wanted", text(it->wanted));
-	r |= set(o, "found", string_or_null(it->found));
+	r |= js_set(o, "wanted", js_text(it->wanted));
+	r |= js_set(o, "found", js_text_or_null(it->found));
 	if (it->now)
-		r |= set(o, "now", json_string(it->now));
-	r |= set(o, "outcome", json_string(outcome_words[it->outcome]));
-	r |= set_pos(o, it->pos);
-	if (it->note)
-		r |= set(o, "note", text(it->note));
-	if (it->error)
-		r |= set(o, "errno", json_integer(it->error));
+		r |= js_set(o, "now", json_string(it->now));
+	r |= js_set_why(o, it->outcome, it->error, it->note);
+	r |= js_set_pos(o, it->pos);
 	if (it->overrides.file) {
 		json_t *over = json_object();
 
-		r |= set_pos(over, it->overrides) | set(o, "overrides", over);
+		r |= js_set_pos(over, it->overrides) | js_set(o, "overrides", over);
 	}
-	return r ? (json_decref(o), NULL) : o;
-}
-
-static json_t *json_rule(const struct plan_rule *pr)
-{
-	const struct rule *rule = pr->rule;
-	json_t *o = json_object();
-	int r = set(o, "rule", text(rule->title));
-
-	if (rule->unit.n)
-		r |= set(o, "unit", strings(&rule->unit));
-	else
-		r |= set(o, "unit", json_pack("[o]", text(rule->title)));
-	r |= set(o, "exe", strings(&rule->exe)) | set(o, "user", strings(&rule->user)) |
-	     set(o, "comm", strings(&rule->comm));
-	r |= set(o, "role", string_or_null(pr->section));
-	r |= set(o, "thp", json_string(thp_mode_words[rule->thp]));
-	r |= set(o, "mode", json_string(thp_mode_words[pr->mode]));
-	r |= set(o, "start", json_string(start_words[rule->start ? rule->start : START_WATCH]));
-	r |= set(o, "apply", json_string(apply_words[rule->apply ? rule->apply : APPLY_ALL]));
-	r |= set(o, "reclaim",
-		 json_string(reclaim_words[rule->reclaim ? rule->reclaim : RECLAIM_NO]));
-	r |= set(o, "outcome", json_string(outcome_words[pr->outcome]));
-	r |= set_pos(o, rule->pos);
-	if (pr->note)
-		r |= set(o, "note", text(pr->note));
-	if (pr->loses_to) {
-		json_t *by = json_object();
-
-		r |= set_pos(by, pr->loses_to->pos) | set(o, "loses_to", by);
-	}
-	return r ? (json_decref(o), NULL) : o;
+	return js_done(o, r);
 }
 
 static int add_findings(json_t *list, const struct diags *d)
@@ -130,10 +133,10 @@ static int add_findings(json_t *list, const struct diags *d)
 	array_foreach(it, &d->list) {
 		json_t *o = json_object();
 
-		r |= set(o, "severity", json_string(severity_to_string(it->severity)));
-		r |= set(o, "file", string_or_null(it->file));
-		r |= set(o, "line", it->line ? json_integer(it->line) : json_null());
-		r |= set(o, "message", text(it->message));
+		r |= js_set(o, "severity", json_string(severity_to_string(it->severity)));
+		r |= js_set(o, "file", js_text_or_null(it->file));
+		r |= js_set(o, "line", it->line ? json_integer(it->line) : json_null());
+		r |= js_set(o, "message", js_text(it->message));
 		r |= json_array_append_new(list, o);
 	}
 	return r;
@@ -153,30 +156,37 @@ static json_t *json_status(const struct host_status *s)
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(gauges); i++)
-		r |= set(o, gauges[i].name,
-			 gauges[i].value < 0 ? json_null() : json_integer(gauges[i].value));
-	return r ? (json_decref(o), NULL) : o;
+		r |= js_set(o, gauges[i].name, js_kb(gauges[i].value));
+	return js_done(o, r);
 }
 
-static int set_plan(json_t *top, const struct plan *plan)
+static json_t *json_counts(const size_t *by_outcome)
 {
-	json_t *settings = json_array(), *services = json_array(), *counts = json_object();
-	const struct plan_item *it;
-	const struct plan_rule *pr;
-	struct report_counts c;
+	json_t *o = json_object();
 	int r = 0;
 
-	report_count(plan, &c);
+	for (size_t i = 0; i < OUTCOMES; i++)
+		if (by_outcome[i])
+			r |= js_set(o, outcome_words[i], json_integer((json_int_t)by_outcome[i]));
+	return js_done(o, r);
+}
+
+static int set_plan(json_t *top, const struct report *report)
+{
+	json_t *settings = json_array(), *counts = json_object();
+	const struct plan *plan = report->plan;
+	const struct plan_item *it;
+	struct report_counts c;
+	int r = js_set(top, "role", json_role(&plan->role));
+
 	array_foreach(it, &plan->items)
 		r |= json_array_append_new(settings, json_item(it));
-	array_foreach(pr, &plan->rules)
-		r |= json_array_append_new(services, json_rule(pr));
-	for (size_t i = 0; i < OUTCOMES; i++)
-		if (c.by_outcome[i])
-			r |= set(counts, outcome_words[i],
-				 json_integer((json_int_t)c.by_outcome[i]));
-	return r | set(top, "role", json_role(&plan->role)) | set(top, "settings", settings) |
-	       set(top, "services", services) | set(top, "counts", counts);
+	r |= js_set(top, "settings", settings);
+	r |= js_set_services(top, report);
+	report_count(plan, &c);
+	r |= js_set(counts, "settings", json_counts(c.by_outcome));
+	r |= js_set(counts, "processes", json_counts(c.procs_by_outcome));
+	return r | js_set(top, "counts", counts);
 }
 
 static int set_library(json_t *top, const struct report *r)
@@ -185,8 +195,8 @@ static int set_library(json_t *top, const struct report *r)
 	int e = 0;
 
 	for (size_t i = 0; i < r->roles_n; i++)
-		e |= json_array_append_new(a, text(r->roles[i]));
-	return e | set(top, "role_library", a);
+		e |= json_array_append_new(a, js_text(r->roles[i]));
+	return e | js_set(top, "role_library", a);
 }
 
 /**
@@ -200,28 +210,33 @@ int report_json(const struct report *r, FILE *f)
 {
 	_cleanup_arena_ struct arena a = { 0 };
 	json_t *top = json_object(), *findings = json_array();
-	int e = set(top, "schema", json_string(REPORT_SCHEMA));
+	int e = js_set(top, "schema", json_string(REPORT_SCHEMA));
 
-	e |= set(top, "version", json_string(PACKAGE_VERSION));
-	e |= set(top, "verb", json_string(r->verb));
-	e |= set(top, "exit_status", json_integer(r->exit_status));
-	e |= set(top, "result", json_string(report_result(r, &a)));
-	e |= set(top, "root", text(*r->root ? r->root : "/"));
+	e |= js_set(top, "version", json_string(PACKAGE_VERSION));
+	e |= js_set(top, "verb", json_string(r->verb));
+	e |= js_set(top, "exit_status", json_integer(r->exit_status));
+	e |= js_set(top, "result", json_string(report_result(r, &a)));
+	e |= js_set(top, "root", js_text(*r->root ? r->root : "/"));
 	if (r->facts && r->facts->hostname)
-		e |= set(top, "host",
-			 json_pack("{s:o, s:o, s:b}", "name", text(r->facts->hostname), "kernel",
-				   text(r->facts->release), "thp", r->facts->thp_error == 0));
+		e |= js_set(top, "host",
+			    json_pack("{s:o, s:o, s:b}", "name", js_text(r->facts->hostname),
+				      "kernel", js_text(r->facts->release), "thp",
+				      r->facts->thp_error == 0));
 	if (r->policy)
-		e |= set(top, "policy_files", strings(&r->policy->files));
+		e |= js_set(top, "policy_files", js_strings(&r->policy->files));
 	if (r->plan)
-		e |= set_plan(top, r->plan);
+		e |= set_plan(top, r);
 	if (r->status)
-		e |= set(top, "status", json_status(r->status));
+		e |= js_set(top, "status", json_status(r->status));
+	if (r->carried)
+		e |= js_set(top, "carried", js_carried(r->carried));
+	if (r->reclaim)
+		e |= js_set(top, "reclaim", js_reclaim(r->reclaim));
 	if (r->roles)
 		e |= set_library(top, r);
 	e |= add_findings(findings, r->diags);
 	e |= add_findings(findings, r->findings);
-	e |= set(top, "findings", findings);
+	e |= js_set(top, "findings", findings);
 	if (e == 0)
 		e = json_dumpf(top, f, JSON_INDENT(2)) | (fputc('\n', f) == EOF);
 	json_decref(top);

@@ -1,22 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /* The report for people: aligned, on one screen where possible, the result on the last line. */
-#include "model/report.h"
-#include "model/table.h"
+#include "model/report-parts.h"
 
-static enum colour outcome_colour(const struct plan_item *it)
+/** outcome_colour() - green for what is right, yellow for what was or can be put right, else red */
+enum colour outcome_colour(enum outcome o)
 {
-	if (it->outcome == OUTCOME_OK)
+	switch (o) {
+	case OUTCOME_OK:
 		return COLOUR_GREEN;
-	if (it->outcome == OUTCOME_CHANGED || it->outcome == OUTCOME_DRIFTED || it->tolerated)
+	case OUTCOME_CHANGED:
+	case OUTCOME_DRIFTED:
 		return COLOUR_YELLOW;
-	return COLOUR_RED;
+	case OUTCOME_GONE:
+	case OUTCOME_NO_TARGET:
+		return COLOUR_DIM;
+	default:
+		return COLOUR_RED;
+	}
 }
 
-static const char *place(struct arena *a, struct pos pos)
+/** place_text() - where a policy says something: "FILE:LINE" */
+const char *place_text(struct arena *a, struct pos pos)
 {
 	if (!pos.file)
 		return "";
 	return pos.line ? arena_printf(a, "%s:%u", pos.file, pos.line) : pos.file;
+}
+
+/** size_text() - "12.5 MiB", "1.2 GiB"; "-" when it is not known */
+const char *size_text(struct arena *a, int64_t kb)
+{
+	if (kb <= 0)
+		return kb < 0 ? "-" : "0";
+	if (kb < 1024)
+		return arena_printf(a, "%lld KiB", (long long)kb);
+	/* What would be rounded to 1024.0 MiB is said in GiB. */
+	return kb < 1048525 ? arena_printf(a, "%.1f MiB", (double)kb / 1024) :
+			      arena_printf(a, "%.1f GiB", (double)kb / 1048576);
 }
 
 /** report_diags() - findings as `FILE:LINE: message`; notes only when verbose */
@@ -141,7 +161,7 @@ static int print_settings(const struct report *r, const struct report_style *sty
 
 		if (it->overrides.file && style->verbose)
 			note = arena_printf(&a, "%s%soverrides %s", note ? note : "",
-					    note ? "; " : "", place(&a, it->overrides));
+					    note ? "; " : "", place_text(&a, it->overrides));
 		if (it->outcome == OUTCOME_REJECTED && it->now && !streq(it->now, it->found))
 			note = arena_printf(&a, "%s; holds %s", note, it->now);
 		table_row(&t,
@@ -153,92 +173,14 @@ static int print_settings(const struct report *r, const struct report_style *sty
 				  { .text = it->wanted,
 				    .colour = moves ? COLOUR_BOLD : COLOUR_NONE },
 				  { .text = outcome_words[it->outcome],
-				    .colour = outcome_colour(it) },
-				  { .text = place(&a, it->pos), .colour = COLOUR_DIM },
+				    .colour = it->tolerated ? COLOUR_YELLOW :
+							      outcome_colour(it->outcome) },
+				  { .text = place_text(&a, it->pos), .colour = COLOUR_DIM },
 				  { .text = note },
 			  },
 			  7);
 	}
 	e = t.rows.n > 1 ? table_print(&t, style->colour, f) : 0;
-	arena_free(&t.arena);
-	return e;
-}
-
-/* How a rule narrows its units: "exe PATTERN or PATTERN, user PATTERN". */
-static const char *narrowing(struct arena *a, const struct rule *r)
-{
-	const struct {
-		const char *name;
-		const strlist *list;
-	} parts[] = { { "exe", &r->exe }, { "user", &r->user }, { "comm", &r->comm } };
-	const char *out = "", **s;
-
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		array_foreach(s, parts[i].list)
-			out = arena_printf(a, "%s%s%s %s", out ? out : "",
-					   s_i	       ? " " :
-					   out && *out ? ", " :
-							 "",
-					   s_i ? "or" : parts[i].name, *s);
-	return out;
-}
-
-/* The units of a rule; of a long list the first ones, unless everything is wanted. */
-static const char *units(struct arena *a, const struct rule *r, bool all)
-{
-	const char *out = r->unit.n ? "" : r->title, **s;
-	size_t shown = all || r->unit.n <= 2 ? r->unit.n : 1;
-
-	array_foreach(s, &r->unit)
-		if (s_i < shown)
-			out = arena_printf(a, "%s%s%s", out ? out : "", s_i ? " " : "", *s);
-	if (shown < r->unit.n)
-		out = arena_printf(a, "%s and %zu more", out ? out : "", r->unit.n - shown);
-	return out;
-}
-
-static int print_rules(const struct report *r, const struct report_style *style, FILE *f)
-{
-	_cleanup_arena_ struct arena a = { 0 };
-	const struct plan_rule *pr;
-	struct table t = { 0 };
-	int e;
-
-	if (r->plan->rules.n == 0)
-		return 0;
-	table_row(&t,
-		  (struct cell[]){ { .text = "SERVICE" },
-				   { .text = "THP" },
-				   { .text = "START" },
-				   { .text = "APPLY" },
-				   { .text = "RECLAIM" },
-				   { .text = "ONLY" },
-				   { .text = "WHY" },
-				   { .text = "NOTE" } },
-		  8);
-	array_foreach(pr, &r->plan->rules) {
-		const struct rule *rule = pr->rule;
-		const char *note = pr->note;
-
-		if (pr->loses_to)
-			note = arena_printf(&a, "loses to %s", place(&a, pr->loses_to->pos));
-		table_row(&t,
-			  (struct cell[]){
-				  { .text = units(&a, rule, style->verbose) },
-				  { .text = thp_mode_words[pr->mode],
-				    .colour = pr->loses_to ? COLOUR_DIM : COLOUR_BOLD },
-				  { .text = start_words[rule->start ? rule->start : START_WATCH] },
-				  { .text = apply_words[rule->apply ? rule->apply : APPLY_ALL] },
-				  { .text = reclaim_words[rule->reclaim ? rule->reclaim :
-									  RECLAIM_NO] },
-				  { .text = narrowing(&a, rule) },
-				  { .text = place(&a, rule->pos), .colour = COLOUR_DIM },
-				  { .text = note, .colour = COLOUR_YELLOW },
-			  },
-			  8);
-	}
-	fprintf(f, "\n");
-	e = table_print(&t, style->colour, f);
 	arena_free(&t.arena);
 	return e;
 }
@@ -263,6 +205,14 @@ static void print_library(const struct report *r, FILE *f)
 	fprintf(f, "\n");
 }
 
+/* An empty line between one part and the next. */
+static void gap(bool *any, FILE *f)
+{
+	if (*any)
+		fputc('\n', f);
+	*any = true;
+}
+
 /**
  * report_text() - prints a report for people
  * @r: the report
@@ -278,29 +228,44 @@ int report_text(const struct report *r, const struct report_style *style, FILE *
 {
 	_cleanup_arena_ struct arena a = { 0 };
 	const char *result = report_result(r, &a);
-	bool table = r->plan && r->plan->items.n > 0 && !style->quiet;
+	bool shown = !style->quiet && r->plan;
+	bool services = shown && r->plan->rules.n + r->plan->procs.n > 0;
+	bool settings = shown && r->plan->items.n > 0;
+	bool carried = !style->quiet && r->carried && r->carried->n > 0;
+	bool reclaim = !style->quiet && r->reclaim && r->reclaim->procs.n > 0;
 	enum colour c = r->exit_status == 0 ? COLOUR_GREEN :
 			r->exit_status == 1 ? COLOUR_YELLOW :
 					      COLOUR_RED;
+	bool any = false;
 	int e = 0;
 
 	if (!result)
 		return -ENOMEM;
-	if (!style->quiet && r->plan && r->facts && r->policy && r->policy->files.n > 0) {
+	if (shown && r->facts && r->policy && r->policy->files.n > 0) {
 		print_head(r, style, f);
 		if (r->status)
 			print_gauges(r->status, style, f);
 		fprintf(f, "\n");
 	}
-	if (table)
+	if (settings) {
+		gap(&any, f);
 		e = print_settings(r, style, f);
-	if (e == 0 && r->plan && !style->quiet && !streq(r->verb, "apply") &&
-	    !streq(r->verb, "verify"))
-		e = print_rules(r, style, f);
+	}
+	if (e == 0 && services) {
+		gap(&any, f);
+		e = r->status ? print_status_services(r, style, f) : print_services(r, style, f);
+	}
+	if (e == 0 && carried) {
+		gap(&any, f);
+		e = print_carried(r, style, f);
+	}
+	if (e == 0 && reclaim) {
+		gap(&any, f);
+		e = print_reclaim(r->reclaim, style, f);
+	}
 	if (streq(r->verb, "check") && style->verbose)
 		print_library(r, f);
-	fprintf(f, "%s%s%s%s\n",
-		table || (r->plan && r->plan->rules.n && !style->quiet) ? "\n" : "",
-		colour_on(c, style->colour), result, colour_off(c, style->colour));
+	gap(&any, f);
+	fprintf(f, "%s%s%s\n", colour_on(c, style->colour), result, colour_off(c, style->colour));
 	return e < 0 ? e : ferror(f) ? -EIO : 0;
 }

@@ -43,6 +43,59 @@ void table_row(struct table *t, const struct cell *cells, size_t n)
 	memcpy(row->cells, cells, n * sizeof(*cells));
 }
 
+/** table_line() - adds a line that keeps to no columns; NULL is taken for out of memory */
+void table_line(struct table *t, const char *text)
+{
+	struct table_row *row = array_add(&t->arena, &t->rows);
+
+	if (!row || !text) {
+		t->oom = true;
+		return;
+	}
+	row->cells[0].text = text;
+	row->line = true;
+}
+
+static void measure(const struct table *t, size_t *width)
+{
+	for (size_t c = 0; c < TABLE_COLUMNS; c++) {
+		size_t below = 0, heading = text_width(t->rows.items[0].cells[c].text);
+
+		for (size_t i = 1; i < t->rows.n; i++) {
+			const struct table_row *row = &t->rows.items[i];
+			size_t w = row->line ? 0 : text_width(row->cells[c].text);
+
+			below = w > below ? w : below;
+		}
+		width[c] = below == 0 ? 0 : below > heading ? below : heading;
+	}
+}
+
+static void print_row(const struct table_row *row, const size_t *width, bool heading, bool colour,
+		      FILE *f)
+{
+	size_t pad = 0;
+
+	for (size_t c = 0; c < TABLE_COLUMNS; c++) {
+		const struct cell *cell = &row->cells[c];
+		enum colour k = heading ? COLOUR_DIM : cell->colour;
+		size_t rest;
+
+		if (width[c] == 0)
+			continue;
+		rest = width[c] - text_width(cell->text);
+		if (cell->text && *cell->text) {
+			pad += cell->right ? rest : 0;
+			fprintf(f, "%*s%s%s%s", (int)pad, "", colour_on(k, colour), cell->text,
+				colour_off(k, colour));
+			pad = cell->right ? GAP : rest + GAP;
+		} else {
+			pad += width[c] + GAP;
+		}
+	}
+	fputc('\n', f);
+}
+
 /**
  * table_print() - prints the rows with their columns aligned, the first row as a heading
  * @t: the table
@@ -59,34 +112,15 @@ int table_print(const struct table *t, bool colour, FILE *f)
 
 	if (t->oom)
 		return -ENOMEM;
-	for (size_t c = 0; c < TABLE_COLUMNS; c++) {
-		size_t below = 0;
-
-		for (size_t i = 1; i < t->rows.n; i++) {
-			size_t w = text_width(t->rows.items[i].cells[c].text);
-
-			below = w > below ? w : below;
-		}
-		width[c] = below ? text_width(t->rows.items[0].cells[c].text) : 0;
-		width[c] = below > width[c] ? below : width[c];
-	}
+	if (t->rows.n > 0)
+		measure(t, width);
 	for (size_t i = 0; i < t->rows.n; i++) {
-		size_t pad = 0;
+		const struct table_row *row = &t->rows.items[i];
 
-		for (size_t c = 0; c < TABLE_COLUMNS; c++) {
-			const struct cell *cell = &t->rows.items[i].cells[c];
-			enum colour k = i == 0 ? COLOUR_DIM : cell->colour;
-
-			if (width[c] == 0)
-				continue;
-			if (cell->text && *cell->text) {
-				fprintf(f, "%*s%s%s%s", (int)pad, "", colour_on(k, colour),
-					cell->text, colour_off(k, colour));
-				pad = 0;
-			}
-			pad += width[c] - text_width(cell->text) + GAP;
-		}
-		fputc('\n', f);
+		if (row->line)
+			fprintf(f, "%s\n", row->cells[0].text);
+		else
+			print_row(row, width, i == 0, colour, f);
 	}
 	return 0;
 }

@@ -320,22 +320,12 @@ static void note_never(struct plan *plan)
 			 "defrag has no effect while enabled = never");
 }
 
-/* PR_THP_DISABLE_EXCEPT_ADVISED came with Linux 6.18. */
-static bool has_except_advised(const struct facts *f)
-{
-	unsigned int major = 0, minor = 0;
-
-	if (sscanf(f->release, "%u.%u", &major, &minor) != 2)
-		return false;
-	return major > 6 || (major == 6 && minor >= 18);
-}
-
 static void find_rule(const struct policy *p, const struct facts *f, struct plan *plan,
 		      struct plan_rule *pr)
 {
 	enum fallback fallback = rule_fallback(p, pr->rule);
 
-	if (pr->mode != THP_MODE_MADVISE || has_except_advised(f))
+	if (pr->mode != THP_MODE_MADVISE || facts_except_advised(f))
 		return;
 	pr->outcome = OUTCOME_UNSUPPORTED;
 	if (fallback == FALLBACK_UNSET) {

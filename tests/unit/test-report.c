@@ -142,7 +142,8 @@ static const char *print_table(const char *const (*rows)[4], size_t n, bool colo
 		struct cell cells[4] = { { 0 } };
 
 		for (size_t j = 0; j < 4; j++)
-			cells[j] = (struct cell){ rows[i][j], i ? COLOUR_RED : COLOUR_NONE };
+			cells[j] = (struct cell){ .text = rows[i][j],
+						  .colour = i ? COLOUR_RED : COLOUR_NONE };
 		table_row(&t, cells, 4);
 	}
 	ck_assert_int_eq(table_print(&t, colour, capture_begin()), 0);
@@ -197,6 +198,39 @@ START_TEST(table_colours_do_not_count_as_width)
 
 	ck_assert_str_eq(print_table(rows, 2, true), "\033[2mK\033[0m   \033[2mV\033[0m\n"
 						     "\033[31mkk\033[0m  \033[31mv\033[0m\n");
+}
+END_TEST
+
+START_TEST(table_puts_figures_to_the_right)
+{
+	static const char *const sizes[] = { "9", "1000", "" };
+	struct table t = { 0 };
+
+	table_row(&t,
+		  (struct cell[]){
+			  { .text = "NAME" }, { .text = "SIZE", .right = true }, { .text = "X" } },
+		  3);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		table_row(&t,
+			  (struct cell[]){ { .text = "a" },
+					   { .text = sizes[i], .right = true },
+					   { .text = i == 1 ? "" : "x" } },
+			  3);
+		/* A line makes no column wider. */
+		table_line(&t, i == 0 ? "  and a line of its own" : "");
+	}
+	ck_assert_int_eq(table_print(&t, false, capture_begin()), 0);
+	ck_assert_str_eq(capture_end(), "NAME  SIZE  X\n"
+					"a        9  x\n"
+					"  and a line of its own\n"
+					"a     1000\n"
+					"\n"
+					"a           x\n"
+					"\n");
+	table_line(&t, NULL);
+	ck_assert_int_eq(table_print(&t, false, capture_begin()), -ENOMEM);
+	ck_assert_str_eq(capture_end(), "");
+	arena_free(&t.arena);
 }
 END_TEST
 
@@ -262,24 +296,26 @@ START_TEST(report_result_says_how_it_went)
 		int exit_status;
 		const char *result;
 	} cases[] = {
-		{ "plan", "oo", 0, "nothing to change: 2 ok" },
-		{ "plan", "dd", 1, "2 to change" },
-		{ "plan", "doda", 1, "2 to change, 1 ok, 1 absent" },
+		{ "plan", "oo", 0, "nothing to change: 2 settings ok" },
+		{ "plan", "dd", 1, "2 to change: 2 settings drifted" },
+		{ "plan", "doda", 1, "2 to change: 4 settings (1 ok, 2 drifted, 1 absent)" },
 		{ "plan", "", 0, "nothing to change: no settings" },
 		{ "plan", "o", 2, "trouble: the policy could not be held against this host" },
-		{ "apply", "cco", 0, "applied: 2 changed, 1 ok; all values read back" },
-		{ "apply", "ca", 0, "applied: 1 changed, 1 absent; all values read back" },
+		{ "apply", "cco", 0,
+		  "applied: 3 settings (2 changed, 1 ok); all values read back" },
+		{ "apply", "ca", 0,
+		  "applied: 2 settings (1 changed, 1 absent); all values read back" },
 		{ "apply", "cr", 1,
-		  "not all applied: 1 changed, 1 rejected; all values read back" },
+		  "not all applied: 2 settings (1 changed, 1 rejected); all values read back" },
 		{ "apply", "c", 2, "trouble: nothing was changed" },
-		{ "restore", "c", 0, "restored: 1 changed; all values read back" },
-		{ "restore", "r", 1, "not all restored: 1 rejected; all values read back" },
+		{ "restore", "c", 0, "restored: 1 setting changed; all values read back" },
+		{ "restore", "r", 1, "not all restored: 1 setting rejected; all values read back" },
 		{ "restore", "", 0, "nothing to restore: no apply in this boot" },
 		{ "restore", "", 2, "trouble: nothing was changed" },
-		{ "verify", "oao", 0, "in compliance: 2 ok, 1 absent" },
-		{ "verify", "od", 1, "not in compliance: 1 ok, 1 drifted" },
+		{ "verify", "oao", 0, "in compliance: 3 settings (2 ok, 1 absent)" },
+		{ "verify", "od", 1, "not in compliance: 2 settings (1 ok, 1 drifted)" },
 		{ "verify", "o", 2, "trouble: the policy could not be held against this host" },
-		{ "status", "o", 0, "in compliance: 1 ok" },
+		{ "status", "o", 0, "in compliance: 1 setting ok" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -366,12 +402,12 @@ START_TEST(report_text_shows_every_item)
 			 "enabled  always  ->  never   drifted   a.conf:1\n"
 			 "defrag   -           never   rejected            not offered\n"
 			 "\n"
-			 "1 to change, 1 rejected\n");
+			 "1 to change: 2 settings (1 drifted, 1 rejected)\n");
 	ck_assert_int_eq(report_text(&r, &verbose, capture_begin()), 0);
 	s = capture_end();
 	ck_assert_msg(contains(s, "overrides b.conf:20"), "%s", s);
 	ck_assert_int_eq(report_text(&r, &quiet, capture_begin()), 0);
-	ck_assert_str_eq(capture_end(), "1 to change, 1 rejected\n");
+	ck_assert_str_eq(capture_end(), "1 to change: 2 settings (1 drifted, 1 rejected)\n");
 }
 END_TEST
 
@@ -391,6 +427,7 @@ int main(void)
 	tcase_add_test(c, table_leaves_out_empty_columns);
 	tcase_add_test(c, table_counts_characters_not_bytes);
 	tcase_add_test(c, table_colours_do_not_count_as_width);
+	tcase_add_test(c, table_puts_figures_to_the_right);
 	tcase_add_test(c, table_refuses_too_many_cells);
 
 	c = new_case(s, "result");

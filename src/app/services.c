@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps that the verbs have in common where services are concerned. */
+#include "app/services.h"
+
+#include "engine/records.h"
+#include "engine/services.h"
+#include "plan/match.h"
+#include "plan/resolve-procs.h"
+
+/* New processes are started while we work; one that starts faster than this is left to the next run. */
+#define LOOKS_MAX 10
+
+/* One look at all processes of the units that rules name. */
+static int look(struct host *h)
+{
+	const struct services_needs needs = { .exe = h->needs.exe, .user = h->needs.user };
+	struct plan_rule *pr;
+	int r;
+
+	memset(&h->plan.units, 0, sizeof(h->plan.units));
+	memset(&h->plan.procs, 0, sizeof(h->plan.procs));
+	array_foreach(pr, &h->plan.rules)
+		pr->matched = pr->lost = 0;
+	r = services_procs(&h->root, &h->units, &needs, &h->facts);
+	if (r == 0)
+		r = match_procs(&h->facts, &h->plan);
+	if (r == 0)
+		r = services_ask(&h->root, h->knobs, &h->facts, &h->plan);
+	if (r == 0)
+		resolve_procs(&h->plan);
+	return r;
+}
+
+/* What is to be said of rules as a whole, once all processes are known. */
+static int judge_rules(struct host *h)
+{
+	struct plan *plan = &h->plan;
+	struct plan_rule *pr;
+	const struct unit_fact *u;
+
+	array_foreach(pr, &plan->rules) {
+		if (pr->matched > 0)
+			pr->outcome = OUTCOME_OK; /* its processes have outcomes of their own */
+		else if (h->facts.units_error < 0 && h->facts.units_error != -ENOENT)
+			pr->outcome = OUTCOME_UNKNOWN;
+		else
+			pr->outcome = OUTCOME_NO_TARGET;
+	}
+	if (h->facts.units_error < 0 && plan->rules.n > 0)
+		diag_add(&plan->findings, SEVERITY_WARNING, NULL, 0,
+			 "the units of this host cannot be seen, so no service is looked at: %s",
+			 h->facts.units_error == -ENOENT ? "there are no cgroups of systemd" :
+							   strerror(-h->facts.units_error));
+	array_foreach(u, &h->facts.units)
+		if (u->wanted && u->error < 0)
+			diag_add(&plan->findings, SEVERITY_WARNING, NULL, 0,
+				 "the processes of %s cannot be listed: %s", u->name,
+				 strerror(-u->error));
+	return plan->findings.oom ? -ENOMEM : 0;
+}
+
+/**
+ * services_read() - which processes the rules are about, and what each has just now
+ * @h: the host, its settings read
+ *
+ * Return: 0, readable or not; negative errno.
+ */
+int services_read(struct host *h)
+{
+	int r;
+
+	if (h->plan.rules.n == 0)
+		return 0;
+	r = services_units(&h->root, &h->units, &h->facts);
+	if (r == 0)
+		r = match_units(&h->plan, &h->facts, &h->needs);
+	if (r == 0)
+		r = look(h);
+	return r < 0 ? r : judge_rules(h);
+}
+
+/**
+ * services_set() - brings the processes of the plan to what is wanted
+ * @h: the running host, locked; services_read() done
+ *
+ * Looks again until there is no process left that was started meanwhile and has not what it should.
+ *
+ * Return: 0, set or not; negative errno.
+ */
+int services_set(struct host *h)
+{
+	size_t rest = 1;
+	int r = 0;
+
+	if (h->plan.procs.n == 0)
+		return 0;
+	for (int i = 0; rest > 0 && i < LOOKS_MAX && r >= 0; i++) {
+		struct plan_proc *earlier;
+		size_t n;
+
+		r = records_before(&h->root, &h->plan);
+		if (r == 0)
+			r = services_apply(&h->root, &h->plan);
+		if (r > 0)
+			r = records_after(&h->root, &h->plan);
+		else if (r == 0)
+			return judge_rules(h);
+		earlier = h->plan.procs.items;
+		n = h->plan.procs.n;
+		if (r >= 0)
+			r = look(h);
+		if (r >= 0)
+			rest = resolve_again(earlier, n, &h->plan);
+	}
+	return r < 0 ? r : judge_rules(h);
+}
+
+/**
+ * services_restore() - puts back the flags that thpd has set, and no others
+ * @h: the running host, locked
+ *
+ * Return: 0; -EBADMSG when the record is damaged; another negative errno.
+ */
+int services_restore(struct host *h)
+{
+	_cleanup_flags_ struct flag_records records = { 0 };
+	const struct services_needs needs = { 0 };
+	struct unit_fact *u;
+	int r = records_load(&h->root, &records);
+
+	if (r < 0 || records.list.n == 0)
+		return r;
+	r = services_units(&h->root, &h->units, &h->facts);
+	array_foreach(u, &h->facts.units)
+		u->wanted = true;
+	if (r == 0)
+		r = services_procs(&h->root, &h->units, &needs, &h->facts);
+	if (r == 0)
+		r = records_plan(&records, &h->facts, &h->plan);
+	if (r == 0)
+		r = services_ask(&h->root, h->knobs, &h->facts, &h->plan);
+	if (r < 0)
+		return r;
+	resolve_procs(&h->plan);
+	records_limit(&records, &h->plan);
+	r = services_apply(&h->root, &h->plan);
+	return r < 0 ? r : records_forget(&h->root, &h->plan);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which flags thpd has set in this boot, kept in /run: written before a process is touched, so that
+ * nothing that was done is ever unknown.
+ */
+#include "engine/records.h"
+
+#include "sys/proc.h"
+
+#define RECORDS_MAX ((size_t)64 * 1024 * 1024)
+
+/**
+ * records_load() - the flags set so far
+ * @root: the host
+ * @ret: the records, none when nothing was set; free with flags_free()
+ *
+ * Return: 0; -EBADMSG when the file is damaged; another negative errno.
+ */
+int records_load(const struct root *root, struct flag_records *ret)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	char *text;
+	size_t len;
+	int r = root_read_file(root, FLAGS_FILE, &a, RECORDS_MAX, &text, &len, NULL);
+
+	if (r == -ENOENT) {
+		*ret = (struct flag_records){ 0 };
+		return 0;
+	}
+	return r < 0 ? r : flags_parse(text, len, ret);
+}
+
+static int save(const struct root *root, const struct flag_records *records)
+{
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	if (records->list.n == 0) {
+		r = root_unlink(root, PATH_STATE, FLAGS_NAME);
+		return r == -ENOENT ? 0 : r;
+	}
+	r = flags_format(records, &text);
+	return r < 0 ? r : root_write_file(root, PATH_STATE, FLAGS_NAME, text, strlen(text), 0600);
+}
+
+/* Records of processes that have ended are of no use, and their pids come again. */
+static void drop_ended(const struct root *root, struct flag_records *records)
+{
+	const struct flag_record *it;
+	size_t n = 0;
+
+	array_foreach(it, &records->list) {
+		struct proc p;
+
+		if (proc_read(root, it->pid, &p) == 0 && p.start == it->start)
+			records->list.items[n++] = *it;
+	}
+	records->list.n = records->sorted = n;
+}
+
+static bool will_be_set(const struct plan *plan, const struct plan_proc *pp)
+{
+	enum apply_mode apply = plan->rules.items[pp->rule].rule->apply;
+
+	return pp->outcome == OUTCOME_DRIFTED && pp->now < 0 && apply != APPLY_START &&
+	       apply != APPLY_VERIFY;
+}
+
+static const char *unit_of(const struct plan *plan, const struct plan_proc *pp)
+{
+	return plan->units.items[pp->unit].fact->name;
+}
+
+/**
+ * records_before() - notes which processes services_apply() will set
+ * @root: the running host, locked
+ * @plan: of resolve_procs()
+ *
+ * Return: 0; negative errno, and then nothing may be set: it could not be cleared again.
+ */
+int records_before(const struct root *root, const struct plan *plan)
+{
+	_cleanup_flags_ struct flag_records records = { 0 };
+	const struct plan_proc *pp;
+	bool new = false;
+	int r = records_load(root, &records);
+
+	if (r < 0)
+		return r;
+	drop_ended(root, &records);
+	array_foreach(pp, &plan->procs) {
+		const struct proc_fact *fact = pp->fact;
+		int flag = thp_mode_flag(pp->mode);
+		struct flag_record *old;
+
+		if (!will_be_set(plan, pp))
+			continue;
+		new = true;
+		old = flags_find(&records, fact->pid, fact->start);
+		if (old)
+			old->set = flag; /* what it had before our first time stays */
+		else
+			r = flags_add(&records, fact->pid, fact->start, unit_of(plan, pp), flag,
+				      pp->found);
+		if (r < 0)
+			return r;
+	}
+	return new ? save(root, &records) : 0;
+}
+
+/**
+ * records_after() - completes the notes with what was found, and drops those of whom nothing was done
+ * @root: the running host, locked
+ * @plan: of services_apply()
+ *
+ * Return: 0; negative errno.
+ */
+int records_after(const struct root *root, const struct plan *plan)
+{
+	_cleanup_flags_ struct flag_records records = { 0 };
+	const struct plan_proc *pp;
+	const struct flag_record *it;
+	bool changed = false;
+	size_t n = 0;
+	int r = records_load(root, &records);
+
+	if (r < 0)
+		return r;
+	array_foreach(pp, &plan->procs) {
+		struct flag_record *mine = flags_find(&records, pp->fact->pid, pp->fact->start);
+
+		if (!mine || mine->was >= 0)
+			continue;
+		changed = true;
+		/* Without a flag of its own before, and none since: nothing to be put back. */
+		mine->was = pp->outcome == OUTCOME_CHANGED ? pp->found : mine->set;
+	}
+	array_foreach(it, &records.list)
+		if (it->was != it->set)
+			records.list.items[n++] = *it;
+	changed |= n != records.list.n;
+	records.list.n = records.sorted = n;
+	return changed ? save(root, &records) : 0;
+}
+
+/* The record that a process falls under: its own, or that of an ancestor it has the flag from. */
+static const struct flag_record *record_of(const struct flag_records *records,
+					   const struct facts *f, const struct strmap *index,
+					   const struct proc_fact *fact)
+{
+	const struct flag_record *mine = flags_find(records, fact->pid, fact->start);
+
+	for (size_t i = 0; !mine && i < f->procs.n; i++) {
+		char key[16];
+		uint32_t at;
+
+		(void)snprintf(key, sizeof(key), "%d", fact->ppid);
+		if (!strmap_get(index, key, &at))
+			return NULL;
+		fact = &f->procs.items[at];
+		mine = flags_find(records, fact->pid, fact->start);
+	}
+	return mine;
+}
+
+static enum thp_mode mode_of(int flag)
+{
+	return flag == THP_WANT_DISABLE	       ? THP_MODE_DISABLE :
+	       flag == THP_WANT_EXCEPT_ADVISED ? THP_MODE_MADVISE :
+						 THP_MODE_SYSTEM;
+}
+
+static int add_proc(struct plan *plan, const struct facts *f, const struct proc_fact *fact,
+		    const struct flag_record *record)
+{
+	const struct unit_fact *unit = &f->units.items[fact->unit];
+	struct plan_unit *u = plan->units.n ? &plan->units.items[plan->units.n - 1] : NULL;
+	struct plan_proc *pp = array_add(&plan->arena, &plan->procs);
+
+	if (!pp)
+		return -ENOMEM;
+	if (!u || u->fact != unit) {
+		u = array_add(&plan->arena, &plan->units);
+		if (!u)
+			return -ENOMEM;
+		*u = (struct plan_unit){ .fact = unit, .first = (uint32_t)plan->procs.n - 1 };
+	}
+	u->n++;
+	*pp = (struct plan_proc){
+		.fact = fact,
+		.unit = (uint32_t)plan->units.n - 1,
+		.rule = UINT32_MAX,
+		.mode = mode_of(record->was),
+		.outcome = OUTCOME_UNKNOWN,
+		.found = fact->flag,
+		.now = -1,
+	};
+	return 0;
+}
+
+/**
+ * records_plan() - a plan that puts back the flags that thpd has set
+ * @records: what was set
+ * @f: facts, with the processes of all units
+ * @plan: gets the processes that have a record, and their descendants
+ *
+ * Return: 0; -ENOMEM.
+ */
+int records_plan(const struct flag_records *records, const struct facts *f, struct plan *plan)
+{
+	struct strmap index = { 0 };
+	const struct proc_fact *fact;
+
+	array_foreach(fact, &f->procs) {
+		const char *key = arena_printf(&plan->arena, "%d", fact->pid);
+
+		if (!key || strmap_put(&index, &plan->arena, key, (uint32_t)fact_i) < 0)
+			return -ENOMEM;
+	}
+	array_foreach(fact, &f->procs) {
+		const struct flag_record *record = fact->exempt || fact->error ?
+							   NULL :
+							   record_of(records, f, &index, fact);
+
+		if (record && add_proc(plan, f, fact, record) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * records_limit() - leaves alone what has another flag by now than thpd gave it
+ * @records: what was set
+ * @plan: of records_plan(), asked and resolved
+ */
+void records_limit(const struct flag_records *records, struct plan *plan)
+{
+	struct plan_proc *pp;
+
+	array_foreach(pp, &plan->procs) {
+		const struct flag_record *mine = flags_find(records, pp->fact->pid,
+							    pp->fact->start);
+
+		if (pp->outcome != OUTCOME_DRIFTED || !mine || pp->found < 0 ||
+		    pp->found == mine->set)
+			continue;
+		pp->outcome = OUTCOME_OK;
+		pp->note = "has another flag by now than thpd gave it: left alone";
+	}
+}
+
+/**
+ * records_forget() - drops the records of what was put back
+ * @root: the running host, locked
+ * @plan: of services_apply(); what failed is kept
+ *
+ * Return: 0; negative errno.
+ */
+int records_forget(const struct root *root, const struct plan *plan)
+{
+	_cleanup_flags_ struct flag_records records = { 0 };
+	const struct plan_proc *pp;
+	const struct flag_record *it;
+	size_t n = 0;
+	int r = records_load(root, &records);
+
+	if (r < 0)
+		return r;
+	array_foreach(pp, &plan->procs) {
+		struct flag_record *mine = flags_find(&records, pp->fact->pid, pp->fact->start);
+
+		if (mine && (pp->outcome == OUTCOME_OK || pp->outcome == OUTCOME_CHANGED))
+			mine->was = mine->set;
+	}
+	drop_ended(root, &records);
+	array_foreach(it, &records.list)
+		if (it->was != it->set)
+			records.list.items[n++] = *it;
+	records.list.n = records.sorted = n;
+	return save(root, &records);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef THPD_ENGINE_SERVICES_H
+#define THPD_ENGINE_SERVICES_H
+
+#include "model/facts.h"
+#include "model/plan.h"
+#include "model/report.h"
+#include "sys/units.h"
+
+/* What is to be known of each process. */
+struct services_needs {
+	bool exe, user;
+};
+
+int services_units(const struct root *root, struct unit_tree *tree, struct facts *f);
+int services_procs(const struct root *root, const struct unit_tree *tree,
+		   const struct services_needs *needs, struct facts *f);
+int services_named(const struct root *root, const int32_t *pids, size_t n, struct facts *f);
+int services_all(const struct facts *f, struct plan *plan);
+int services_ask(const struct root *root, int dirfd, struct facts *f, struct plan *plan);
+int services_apply(const struct root *root, struct plan *plan);
+int services_memory(const struct root *root, const struct unit_tree *tree, struct facts *f,
+		    const struct plan *plan);
+int services_carried(const struct root *root, const struct plan *plan, struct arena *a,
+		     carried_flags *ret);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* The stops of a traced thread, and what may be done in them. */
+#include "sys/inject-tracer.h"
+
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define GROUP_STOP_EVENT 128 /* PTRACE_EVENT_STOP */
+
+/** tracer_now() - monotonic time in nanoseconds */
+uint64_t tracer_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
+}
+
+/** tracer_point() - for tests: the tracer is killed here, if the request says so */
+void tracer_point(const struct tracer *t, enum inject_point p)
+{
+	if (t->request->die_at == (int32_t)p && p != INJECT_AT_NONE)
+		(void)kill(getpid(), SIGKILL);
+}
+
+/** tracer_trace() - a ptrace(2) request without an address; 0 or negative errno */
+long tracer_trace(const struct tracer *t, int request, uintptr_t data)
+{
+	return ptrace((enum __ptrace_request)request, t->target.tid, NULL, (void *)data) < 0 ?
+		       -errno :
+		       0;
+}
+
+/** tracer_decode() - what a status of waitpid(2) means; a signal's number in @ret_signal */
+enum stop tracer_decode(int status, int *ret_signal)
+{
+	int sig;
+
+	if (!WIFSTOPPED(status))
+		return STOP_GONE;
+	sig = WSTOPSIG(status);
+	if (status >> 16 == GROUP_STOP_EVENT)
+		return sig == SIGTRAP ? STOP_EVENT : STOP_GROUP;
+	if (sig == (SIGTRAP | 0x80))
+		return STOP_CALL;
+	*ret_signal = sig;
+	return STOP_SIGNAL;
+}
+
+/** tracer_next_stop() - waits for the next stop, or until the thread is woken as expired */
+enum stop tracer_next_stop(const struct tracer *t, int *ret_signal)
+{
+	for (;;) {
+		int status = 0;
+		pid_t r = waitpid(t->target.tid, &status, __WALL | __WNOTHREAD);
+
+		if (r == t->target.tid)
+			return tracer_decode(status, ret_signal);
+		if (r < 0 && errno != EINTR)
+			return STOP_GONE;
+		if (__atomic_load_n(&t->expired, __ATOMIC_ACQUIRE))
+			return STOP_EXPIRED;
+	}
+}
+
+/** tracer_put_back() - gives the thread its registers back; only in a stop inside get_signal() */
+int tracer_put_back(struct tracer *t)
+{
+	int r = t->redirected ? arch_set(t->target.tid, &t->was) : 0;
+
+	if (r == 0)
+		t->redirected = false;
+	return r;
+}
+
+/**
+ * tracer_pass_signal() - lets a signal through, on the way to the next PTRACE_EVENT_STOP
+ *
+ * The interruption is asked for again first: any stop cancels the one that was asked for.
+ */
+int tracer_pass_signal(struct tracer *t, int sig)
+{
+	int r = tracer_put_back(t);
+
+	tracer_point(t, INJECT_AT_SIGNAL_STOPPED);
+	if (r == 0)
+		r = (int)tracer_trace(t, PTRACE_INTERRUPT, 0);
+	if (r == 0)
+		r = (int)tracer_trace(t, PTRACE_CONT, (uintptr_t)sig);
+	tracer_point(t, INJECT_AT_SIGNAL_PASSED);
+	return r;
+}
+
+/** tracer_result() - of an errno: a process that is not there any more is no surprise */
+int tracer_result(int r)
+{
+	return r == -ESRCH ? INJECT_GONE : r;
+}
+
+/**
+ * tracer_wait_interrupted() - waits until the thread is in PTRACE_EVENT_STOP, letting signals through
+ *
+ * Return: 0; INJECT_GONE; INJECT_BUSY.
+ */
+int tracer_wait_interrupted(struct tracer *t)
+{
+	for (int passed = 0; passed < TRACER_SIGNALS; passed++) {
+		int sig = 0, r;
+
+		switch (tracer_next_stop(t, &sig)) {
+		case STOP_EVENT:
+			t->group_stop = false;
+			return 0;
+		case STOP_GROUP:
+			t->group_stop = true;
+			return 0;
+		case STOP_SIGNAL:
+			r = tracer_pass_signal(t, sig);
+			if (r < 0)
+				return tracer_result(r);
+			break;
+		case STOP_CALL:
+			r = (int)tracer_trace(t, PTRACE_CONT, 0);
+			if (r < 0)
+				return tracer_result(r);
+			break;
+		case STOP_GONE:
+			return INJECT_GONE;
+		case STOP_EXPIRED:
+			return INJECT_BUSY;
+		}
+	}
+	return INJECT_BUSY;
+}
+
+/* include/uapi/linux/ptrace.h, Linux 5.13 and 6.4; C libraries came to have them later. */
+#define GET_RSEQ_CONFIGURATION ((enum __ptrace_request)0x420f)
+#define GET_SYSCALL_USER_DISPATCH_CONFIG ((enum __ptrace_request)0x4211)
+
+/**
+ * tracer_check_mode() - whether registers may be exchanged just now
+ *
+ * In a restartable sequence another register set would go unnoticed, and with syscall user dispatch
+ * (Wine) a call from elsewhere would be a signal to the process.
+ *
+ * Return: 0; INJECT_BUSY; INJECT_UNSUPPORTED.
+ */
+int tracer_check_mode(const struct tracer *t)
+{
+	struct {
+		uint64_t address;
+		uint32_t size, signature, flags, pad;
+	} rseq = { 0 };
+	struct {
+		uint64_t mode, selector, offset, len;
+	} sud = { 0 };
+
+	if (t->how == WAS_RUNNING &&
+	    ptrace(GET_RSEQ_CONFIGURATION, t->target.tid, (void *)sizeof(rseq), &rseq) > 0 &&
+	    rseq.address) {
+		long cs;
+
+		errno = 0;
+		/* struct rseq: cpu_id_start, cpu_id, rseq_cs */
+		cs = ptrace(PTRACE_PEEKDATA, t->target.tid, (void *)(uintptr_t)(rseq.address + 8),
+			    NULL);
+		if (errno == 0 && cs != 0)
+			return INJECT_BUSY;
+	}
+	if (ptrace(GET_SYSCALL_USER_DISPATCH_CONFIG, t->target.tid, (void *)sizeof(sud), &sud) ==
+		    0 &&
+	    sud.mode != 0)
+		return INJECT_UNSUPPORTED;
+	return 0;
+}
+
+/*
+ * Writes code where the process itself may not write. PTRACE_POKEDATA does that word by word, at 1 us
+ * each; /proc/PID/mem all at once, if the kernel lets it (proc_mem.force_override=).
+ */
+static int poke(const struct tracer *t, const unsigned char *bytes, size_t n)
+{
+	if (t->memory >= 0 && pwrite(t->memory, bytes, n, (off_t)t->slot) == (ssize_t)n)
+		return 0;
+	for (size_t i = 0; i < n; i += sizeof(long)) {
+		long word;
+
+		memcpy(&word, bytes + i, sizeof(word));
+		if (ptrace(PTRACE_POKEDATA, t->target.tid, (void *)(uintptr_t)(t->slot + i),
+			   (void *)word) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/** tracer_put_stub() - writes the stub, for the registers that are to be gone back to */
+int tracer_put_stub(struct tracer *t)
+{
+	unsigned char stub[STUB_SIZE] = { 0 };
+	int r;
+
+	(void)arch_stub(&t->was, t->how, t->slot, stub);
+	t->stub = true; /* a part of it, at least */
+	r = poke(t, stub, sizeof(stub));
+	tracer_point(t, INJECT_AT_STUB_WRITTEN);
+	return r;
+}
+
+/** tracer_remove_stub() - makes its place zero again */
+int tracer_remove_stub(struct tracer *t)
+{
+	static const unsigned char zero[STUB_SIZE] = { 0 };
+	int r = t->stub ? poke(t, zero, sizeof(zero)) : 0;
+
+	t->stub = false;
+	tracer_point(t, INJECT_AT_STUB_REMOVED);
+	return r;
+}

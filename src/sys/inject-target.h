@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* What is found out about a process before it is touched; private to the injector. */
+#ifndef THPD_SYS_INJECT_TARGET_H
+#define THPD_SYS_INJECT_TARGET_H
+
+#include "sys/inject-arch.h"
+
+struct target {
+	int32_t pid;
+	int32_t tid; /* the thread to borrow */
+	int32_t ppid;
+	uint32_t threads;
+	int32_t cpu; /* where its first thread ran last */
+	bool compat;
+	char state;
+	bool seccomp;	      /* that thread is filtered, or strict */
+	int thp_enabled;      /* as in status; negative where the kernel does not say */
+	enum call_class call; /* what that thread is in */
+	uint64_t tail;	      /* the zero bytes at the end of the vdso */
+	uint64_t tail_end;
+};
+
+int target_look(int32_t pid, uint64_t start, struct target *ret);
+int target_choose(struct target *t);
+int target_slot(const struct target *t, uint64_t *ret);
+int target_tail_left(const struct target *t);
+ssize_t target_read(const char *path, char *buf, size_t size);
+int target_find_tail(struct target *t);
+int target_memory(const struct target *t);
+int target_status(int32_t pid, const char *field);
+bool target_in_call(const struct target *t, uint64_t pc);
+
+#endif

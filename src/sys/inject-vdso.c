@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Room for the stub: the bytes behind the vdso's image, which no other code uses. */
+#include "sys/inject-target.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <sys/uio.h>
+
+#include "sys/inject.h"
+
+/* Where the vdso is and whether the process is a 32-bit one; proc_pid_auxv(5). */
+static int read_auxv(struct target *t, uint64_t *ret_vdso)
+{
+	char path[64];
+	union {
+		char bytes[1024];
+		uint64_t wide[128];
+		uint32_t narrow[256];
+	} u;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/auxv", t->pid);
+	n = target_read(path, u.bytes, sizeof(u.bytes));
+	if (n == -EACCES || n == -EPERM)
+		return INJECT_FORBIDDEN;
+	if (n <= 0)
+		return n == -ENOENT || n == -ESRCH ? INJECT_GONE : INJECT_UNSUPPORTED;
+	for (size_t i = 0; i + 1 < (size_t)n / 8 && u.wide[i]; i += 2)
+		if (u.wide[i] == 33 /* AT_SYSINFO_EHDR */) {
+			*ret_vdso = u.wide[i + 1];
+			return 0;
+		}
+	for (size_t i = 0; i + 1 < (size_t)n / 4 && u.narrow[i]; i += 2)
+		if (u.narrow[i] == 33) {
+			t->compat = true;
+			*ret_vdso = u.narrow[i + 1];
+			return 0;
+		}
+	return INJECT_UNSUPPORTED;
+}
+
+static ssize_t read_memory(int32_t pid, uint64_t at, void *buf, size_t n)
+{
+	struct iovec local = { .iov_base = buf, .iov_len = n };
+	struct iovec remote = { .iov_base = (void *)(uintptr_t)at, .iov_len = n };
+	ssize_t r = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+
+	return r < 0 ? -errno : r;
+}
+
+/**
+ * target_find_tail() - looks for room for a stub
+ * @t: gets the room, and whether the process is a 32-bit one
+ *
+ * The bytes behind the vdso's image, up to the end of its last page. The section headers are the
+ * last thing in the image. That the rest of the page is mapped and zero is how the kernel builds it
+ * (arch/x86/entry/vdso/vdso2c.h aligns the data to pages).
+ *
+ * Return: 0; INJECT_GONE; INJECT_FORBIDDEN; INJECT_UNSUPPORTED without a vdso, or without room.
+ */
+int target_find_tail(struct target *t)
+{
+	union {
+		Elf64_Ehdr wide;
+		Elf32_Ehdr narrow;
+	} e;
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t vdso, end;
+	ssize_t n;
+	int r = read_auxv(t, &vdso);
+
+	if (r != 0)
+		return r;
+	n = read_memory(t->pid, vdso, &e, sizeof(e));
+	if (n == -EPERM || n == -ESRCH)
+		return n == -EPERM ? INJECT_FORBIDDEN : INJECT_GONE;
+	if (n != sizeof(e) || memcmp(e.wide.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    e.wide.e_ident[EI_CLASS] != (t->compat ? ELFCLASS32 : ELFCLASS64))
+		return INJECT_UNSUPPORTED;
+	end = vdso + (t->compat ?
+			      e.narrow.e_shoff + (uint64_t)e.narrow.e_shnum * e.narrow.e_shentsize :
+			      e.wide.e_shoff + (uint64_t)e.wide.e_shnum * e.wide.e_shentsize);
+	t->tail = (end + 15) & ~UINT64_C(15);
+	t->tail_end = (end + page - 1) & ~(page - 1);
+	return t->tail + STUB_SIZE <= t->tail_end ? 0 : INJECT_UNSUPPORTED;
+}
+
+static bool all_zero(const unsigned char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+/**
+ * target_slot() - a place for the stub
+ * @t: of target_look()
+ * @ret: its address
+ *
+ * A place that is not zero holds the stub of a tracer that was killed. A thread may not have left
+ * that yet (it may be stopped, or wait for a CPU), so another place is taken; there are about ten.
+ *
+ * Return: 0; INJECT_GONE; -ENOSPC when there is none left.
+ */
+int target_slot(const struct target *t, uint64_t *ret)
+{
+	unsigned char buf[4096];
+	size_t size = t->tail_end - t->tail < sizeof(buf) ? t->tail_end - t->tail : sizeof(buf);
+	uint64_t from = t->tail_end - size;
+	ssize_t n = read_memory(t->pid, from, buf, size);
+
+	if (n < 0)
+		return n == -ESRCH ? INJECT_GONE : n == -EPERM ? INJECT_FORBIDDEN : (int)n;
+	if ((size_t)n != size)
+		return INJECT_UNSUPPORTED;
+	for (size_t at = size - STUB_SIZE;; at -= STUB_SIZE) {
+		if (all_zero(buf + at, STUB_SIZE)) {
+			*ret = from + at;
+			return 0;
+		}
+		if (at < STUB_SIZE)
+			return -ENOSPC;
+	}
+}
+
+/**
+ * target_tail_left() - waits until no thread can be in a stub that a killed tracer left
+ * @t: of target_look()
+ *
+ * A thread that runs leaves a stub within its next microsecond on a CPU; one that is stopped, or
+ * blocked, tells where it is.
+ *
+ * Return: 0; INJECT_BUSY; INJECT_GONE.
+ */
+int target_tail_left(const struct target *t)
+{
+	char path[96], buf[256];
+	const struct dirent *e;
+	int r = 0;
+	DIR *dir;
+
+	(void)usleep(10000);
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", t->pid);
+	dir = opendir(path);
+	if (!dir)
+		return INJECT_GONE;
+	while (r == 0 && (e = readdir(dir))) {
+		const char *pc;
+		uint64_t at;
+
+		if (e->d_name[0] == '.')
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%d/task/%.20s/syscall", t->pid,
+			       e->d_name);
+		if (target_read(path, buf, sizeof(buf)) < 0)
+			continue;
+		pc = strrchr(buf, ' ');
+		at = pc ? strtoull(pc, NULL, 16) : 0;
+		if (at >= t->tail && at < t->tail_end)
+			r = INJECT_BUSY;
+	}
+	(void)closedir(dir);
+	return r;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/* Remote calls on x86-64: 64-bit processes, and 32-bit ones by way of int $0x80. */
+#include "sys/inject-arch.h"
+
+#ifdef __x86_64__
+
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+
+#define USER32_CS 0x23U /* __USER32_CS, arch/x86/include/asm/segment.h */
+#define NR_PRCTL_32 172
+#define NR_RESTART_32 0
+
+/* include/linux/errno.h: what a blocked call is left with when it is interrupted. */
+#define ERESTARTSYS 512
+#define ERESTARTNOINTR 513
+#define ERESTARTNOHAND 514
+#define ERESTART_RESTARTBLOCK 516
+
+_Static_assert(sizeof(struct user_regs_struct) <= sizeof(struct regs), "registers fit");
+
+static struct user_regs_struct *x86(struct regs *r)
+{
+	return (struct user_regs_struct *)r->r;
+}
+
+static const struct user_regs_struct *cx86(const struct regs *r)
+{
+	return (const struct user_regs_struct *)r->r;
+}
+
+/** arch_supported() - whether processes of this machine can be reached */
+bool arch_supported(void)
+{
+	return true;
+}
+
+/** arch_get() - the registers of a stopped thread; 0 or negative errno */
+int arch_get(int32_t tid, struct regs *ret)
+{
+	struct regs r = { 0 };
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, r.r) < 0)
+		return -errno;
+	*ret = r;
+	return 0;
+}
+
+/** arch_set() - gives a stopped thread its registers, all at once; 0 or negative errno */
+int arch_set(int32_t tid, const struct regs *regs)
+{
+	return ptrace(PTRACE_SETREGS, tid, NULL, regs->r) < 0 ? -errno : 0;
+}
+
+/** arch_compat() - whether the thread runs in 32-bit mode */
+bool arch_compat(const struct regs *regs)
+{
+	return cx86(regs)->cs == USER32_CS;
+}
+
+/*
+ * Calls that end with a plain EINTR where others would restart, because their relative time-out
+ * cannot be kept, or because of a socket's time-out. All of them can be made again: none has done
+ * anything when it returns EINTR.
+ */
+static bool eintr_restarts(bool compat, long nr)
+{
+	static const short native[] = {
+		SYS_epoll_wait,
+		SYS_epoll_pwait,
+		441 /* epoll_pwait2 */,
+		SYS_semop,
+		SYS_semtimedop,
+		SYS_rt_sigtimedwait,
+		SYS_io_getevents,
+		333 /* io_pgetevents */,
+		426 /* io_uring_enter */,
+		SYS_read,
+		SYS_readv,
+		SYS_recvfrom,
+		SYS_recvmsg,
+		SYS_recvmmsg,
+		SYS_accept,
+		SYS_accept4,
+		SYS_connect,
+		SYS_write,
+		SYS_writev,
+		SYS_sendto,
+		SYS_sendmsg,
+	};
+	/* arch/x86/entry/syscalls/syscall_32.tbl, in the same order; 102 socketcall, 117 ipc. */
+	static const short compat32[] = {
+		256, 319, 441, 117, 420, 177, 421, 247, 385, 416, 426, 3,
+		145, 371, 372, 337, 417, 364, 362, 4,	146, 369, 370, 102
+	};
+	const short *list = compat ? compat32 : native;
+	size_t n = compat ? ARRAY_SIZE(compat32) : ARRAY_SIZE(native);
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == nr)
+			return true;
+	return false;
+}
+
+/**
+ * arch_settle() - finds out what a thread was doing, and sees to it that it will go on with it
+ * @regs: of a thread in PTRACE_EVENT_STOP, the first one after PTRACE_INTERRUPT; a call that was
+ *	left with a plain EINTR for our sake is turned into one that the kernel restarts, unless a
+ *	signal handler is run
+ *
+ * arch_do_signal_or_restart() and handle_signal() in arch/x86/kernel/signal.c tell what the kernel
+ * will make of these registers.
+ */
+enum was arch_settle(struct regs *regs)
+{
+	struct user_regs_struct *u = x86(regs);
+	long nr = (int32_t)u->orig_rax;
+	long result = arch_compat(regs) ? (int32_t)u->rax : (long)u->rax;
+
+	if (nr < 0)
+		return WAS_RUNNING;
+	if (result == -EINTR && eintr_restarts(arch_compat(regs), nr)) {
+		u->rax = (uint64_t)-ERESTARTNOHAND;
+		return WAS_BLOCKED;
+	}
+	return result == -ERESTARTSYS || result == -ERESTARTNOINTR || result == -ERESTARTNOHAND ||
+			       result == -ERESTART_RESTARTBLOCK ?
+		       WAS_BLOCKED :
+		       WAS_RUNNING;
+}
+
+/* The number that the kernel would restart a blocked call with. */
+static uint64_t restart_nr(const struct regs *was)
+{
+	const struct user_regs_struct *u = cx86(was);
+
+	if ((int32_t)u->rax != -ERESTART_RESTARTBLOCK)
+		return u->orig_rax;
+	return arch_compat(was) ? NR_RESTART_32 : SYS_restart_syscall;
+}
+
+static unsigned char *put(unsigned char *p, const void *bytes, size_t n)
+{
+	memcpy(p, bytes, n);
+	return p + n;
+}
+
+/* movabs $value, %reg */
+static unsigned char *put_mov64(unsigned char *p, unsigned char rex, unsigned char op,
+				uint64_t value)
+{
+	p = put(p, (unsigned char[]){ rex, op }, 2);
+	return put(p, &value, 8);
+}
+
+/* mov $value, %reg32 */
+static unsigned char *put_mov32(unsigned char *p, unsigned char op, uint64_t value)
+{
+	uint32_t v = (uint32_t)value;
+
+	*p++ = op;
+	return put(p, &v, 4);
+}
+
+static unsigned char *stub64(const struct user_regs_struct *u, enum was how, uint64_t nr,
+			     unsigned char *p)
+{
+	uint64_t to = how == WAS_BLOCKED ? u->rip - 2 : u->rip;
+
+	p = put(p, "\x0f\x05", 2); /* syscall */
+	p = put_mov64(p, 0x48, 0xbf, u->rdi);
+	p = put_mov64(p, 0x48, 0xbe, u->rsi);
+	p = put_mov64(p, 0x48, 0xba, u->rdx);
+	p = put_mov64(p, 0x49, 0xba, u->r10);
+	p = put_mov64(p, 0x49, 0xb8, u->r8);
+	if (how == WAS_BLOCKED) {
+		/* rcx and r11 are what every system call leaves in them. */
+		p = put_mov32(p, 0xb8, nr);
+	} else {
+		p = put_mov64(p, 0x48, 0xb8, u->rax);
+		p = put_mov64(p, 0x48, 0xb9, u->rcx);
+		p = put_mov64(p, 0x49, 0xbb, u->r11);
+	}
+	p = put(p, "\xff\x25\0\0\0\0", 6); /* jmp *0(%rip) */
+	return put(p, &to, 8);
+}
+
+static unsigned char *stub32(const struct user_regs_struct *u, enum was how, uint64_t nr,
+			     uint64_t at, unsigned char *stub)
+{
+	uint32_t to = (uint32_t)(how == WAS_BLOCKED ? u->rip - 2 : u->rip);
+	unsigned char *p = put(stub, "\xcd\x80", 2); /* int $0x80 */
+
+	p = put_mov32(p, 0xbb, u->rbx);
+	p = put_mov32(p, 0xb9, u->rcx);
+	p = put_mov32(p, 0xba, u->rdx);
+	p = put_mov32(p, 0xbe, u->rsi);
+	p = put_mov32(p, 0xbf, u->rdi);
+	p = put_mov32(p, 0xb8, how == WAS_BLOCKED ? nr : u->rax);
+	*p++ = 0xe9; /* jmp */
+	to -= (uint32_t)at + (uint32_t)(p - stub) + 4;
+	return put(p, &to, 4);
+}
+
+/**
+ * arch_stub() - code that makes a system call, then puts the thread back to where it was
+ * @was: its registers, settled
+ * @how: of arch_settle()
+ * @at: where the code will lie in its address space
+ * @stub: gets the code, at most STUB_SIZE bytes
+ *
+ * It uses no stack, and no instruction of it changes the flags.
+ *
+ * Return: the length of the code.
+ */
+size_t arch_stub(const struct regs *was, enum was how, uint64_t at, unsigned char *stub)
+{
+	const struct user_regs_struct *u = cx86(was);
+	uint64_t nr = restart_nr(was);
+
+	if (arch_compat(was))
+		return (size_t)(stub32(u, how, nr, at, stub) - stub);
+	return (size_t)(stub64(u, how, nr, stub) - stub);
+}
+
+/**
+ * arch_call() - registers with which a thread makes the stub's system call, prctl(2)
+ * @was: its registers, settled
+ * @at: where the stub is
+ * @args: the five arguments
+ * @ret: the registers
+ */
+void arch_call(const struct regs *was, uint64_t at, const uint64_t *args, struct regs *ret)
+{
+	struct user_regs_struct *u = x86(ret);
+
+	*ret = *was;
+	u->rip = at;
+	u->orig_rax = (uint64_t)-1; /* no call to be restarted */
+	if (arch_compat(was)) {
+		u->rax = NR_PRCTL_32;
+		u->rbx = args[0];
+		u->rcx = args[1];
+		u->rdx = args[2];
+		u->rsi = args[3];
+		u->rdi = args[4];
+	} else {
+		u->rax = SYS_prctl;
+		u->rdi = args[0];
+		u->rsi = args[1];
+		u->rdx = args[2];
+		u->r10 = args[3];
+		u->r8 = args[4];
+	}
+}
+
+/** arch_called() - whether a thread is in the stub's system call, or has just left it */
+bool arch_called(const struct regs *now, uint64_t at)
+{
+	return cx86(now)->rip == at + 2 && (int32_t)cx86(now)->orig_rax >= 0;
+}
+
+/** arch_result() - what the stub's system call returned */
+long arch_result(const struct regs *now)
+{
+	return arch_compat(now) ? (int32_t)cx86(now)->rax : (long)cx86(now)->rax;
+}
+
+/**
+ * arch_in_gap() - whether the kernel has rewound a blocked call, and not yet restarted it
+ * @now: registers in a signal stop
+ * @was: the registers of the blocked call
+ *
+ * A signal that hits this gap would run its handler and then restart a call that it should have
+ * ended.
+ */
+bool arch_in_gap(const struct regs *now, const struct regs *was)
+{
+	return cx86(now)->rip == cx86(was)->rip - 2 && cx86(now)->rsp == cx86(was)->rsp &&
+	       cx86(now)->rax == (arch_compat(now) ? (uint32_t)restart_nr(was) : restart_nr(was));
+}
+
+/** arch_pc() - where the thread goes on, or its call returns to */
+uint64_t arch_pc(const struct regs *regs)
+{
+	return cx86(regs)->rip;
+}
+
+/** arch_in_stub() - whether a thread is in the stub that lies at @at */
+bool arch_in_stub(const struct regs *now, uint64_t at)
+{
+	return cx86(now)->rip >= at && cx86(now)->rip < at + STUB_SIZE;
+}
+
+/* The calls whose interruption is seen, and those that are best let alone. */
+static enum call_class classify64(long nr, const uint64_t *args)
+{
+	switch (nr) {
+	case SYS_write:
+	case SYS_writev:
+	case SYS_pwrite64:
+	case SYS_pwritev:
+	case 328: /* pwritev2 */
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+	case SYS_recvmmsg:
+	case SYS_sendfile:
+	case SYS_splice:
+	case SYS_tee:
+	case SYS_vmsplice:
+	case 326: /* copy_file_range */
+	case SYS_vfork:
+		return CALL_BAD;
+	case SYS_recvfrom:
+		return args[3] & 0x100 ? CALL_BAD : CALL_GOOD; /* MSG_WAITALL */
+	case SYS_recvmsg:
+		return args[2] & 0x100 ? CALL_BAD : CALL_GOOD;
+	case SYS_read:
+	case SYS_readv:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_connect:
+		return CALL_GOOD;
+	default:
+		return eintr_restarts(false, nr) ? CALL_TOLERABLE : CALL_GOOD;
+	}
+}
+
+static enum call_class classify32(long nr, const uint64_t *args)
+{
+	switch (nr) {
+	case 4:	  /* write */
+	case 146: /* writev */
+	case 181: /* pwrite64 */
+	case 187: /* sendfile */
+	case 190: /* vfork */
+	case 239: /* sendfile64 */
+	case 313: /* splice */
+	case 315: /* tee */
+	case 316: /* vmsplice */
+	case 334: /* pwritev */
+	case 337: /* recvmmsg */
+	case 345: /* sendmmsg */
+	case 369: /* sendto */
+	case 370: /* sendmsg */
+	case 377: /* copy_file_range */
+	case 379: /* pwritev2 */
+	case 417: /* recvmmsg_time64 */
+		return CALL_BAD;
+	case 371: /* recvfrom */
+		return args[3] & 0x100 ? CALL_BAD : CALL_GOOD;
+	case 372: /* recvmsg */
+		return args[2] & 0x100 ? CALL_BAD : CALL_GOOD;
+	case 102: /* socketcall: send, sendto, sendmsg, sendmmsg, recvmmsg; the rest as it comes */
+		return args[0] == 9 || args[0] == 11 || args[0] == 16 || args[0] == 19 ||
+				       args[0] == 20 ?
+			       CALL_BAD :
+			       CALL_TOLERABLE;
+	default:
+		return eintr_restarts(true, nr) ? CALL_TOLERABLE : CALL_GOOD;
+	}
+}
+
+/**
+ * arch_classify() - how well a blocked call takes to being interrupted
+ * @compat: of a 32-bit process
+ * @nr: its number
+ * @args: its six arguments
+ */
+enum call_class arch_classify(bool compat, long nr, const uint64_t *args)
+{
+	return compat ? classify32(nr, args) : classify64(nr, args);
+}
+
+#endif

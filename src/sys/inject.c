@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * prctl(2) on other processes. All tracing is done in a process of its own, which is forked for a
+ * batch and ends with it, in a thread of its own for each target: whatever a target is left in, the
+ * end of that thread lets it go. A SIGKILL of the caller does not even interrupt the batch's target.
+ */
+#include "sys/inject.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "sys/inject-tracer.h"
+
+#define BATCH 256U
+#define STACK_SIZE (128U * 1024U)
+#define STOP_WAIT_MS 100U   /* for a thread to stop */
+#define PATIENCE_MS 200U    /* for a process to come out of what cannot be interrupted */
+#define RELEASE_WAIT_MS 20U /* for another tracer, or a vfork(2) child's exec */
+
+const char *const inject_words[] = {
+	[INJECT_OK] = "ok",
+	[INJECT_GONE] = "gone",
+	[INJECT_TRACED] = "traced",
+	[INJECT_FORBIDDEN] = "forbidden",
+	[INJECT_SECCOMP] = "seccomp",
+	[INJECT_BUSY] = "busy",
+	[INJECT_SHARED] = "shared",
+	[INJECT_UNSUPPORTED] = "unsupported",
+	[INJECT_REJECTED] = "rejected",
+	[INJECT_DIFFERS] = "differs",
+	[INJECT_UNFINISHED] = "unfinished",
+	NULL,
+};
+
+const char *const inject_point_words[] = {
+#define X(name) #name,
+	INJECT_POINTS
+#undef X
+		NULL,
+};
+
+static void wake(int sig)
+{
+	(void)sig;
+}
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000L };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
+		;
+}
+
+/* Waits for the end of a tracer; one that waits too long for its target is woken. */
+static void join(pthread_t thread, struct tracer *t)
+{
+	for (unsigned int ms = STOP_WAIT_MS;; ms = 1) {
+		struct timespec until;
+
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += (long)ms * 1000000L;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000L;
+		}
+		if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
+			return;
+		__atomic_store_n(&t->expired, true, __ATOMIC_RELEASE);
+		(void)pthread_kill(thread, TRACER_WAKE);
+	}
+}
+
+static int run_tracer(struct tracer *t)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r = pthread_attr_init(&attr);
+
+	if (r == 0)
+		r = pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (r == 0)
+		r = pthread_create(&thread, &attr, tracer_run, t);
+	(void)pthread_attr_destroy(&attr);
+	if (r != 0)
+		return -r;
+	join(thread, t);
+	return t->answer->result;
+}
+
+/* A tracer that was killed may have left the last place taken: when nobody is there, it is ours. */
+static int find_slot(struct tracer *t)
+{
+	int r = target_slot(&t->target, &t->slot);
+
+	if (r == -ENOSPC) {
+		r = target_tail_left(&t->target);
+		if (r == 0)
+			t->slot = t->target.tail_end - STUB_SIZE;
+	}
+	return r;
+}
+
+/* On the target's own CPU a stop takes a tenth of the time that it takes from another one. */
+static void follow(int32_t cpu)
+{
+	cpu_set_t cpus;
+
+	if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getcpu() == cpu)
+		return;
+	CPU_ZERO(&cpus);
+	CPU_SET((size_t)cpu, &cpus);
+	(void)sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+static int try_once(const struct inject_request *rq, struct inject_answer *answer)
+{
+	struct tracer t = { .request = rq, .answer = answer };
+	int r = target_look(rq->pid, rq->start, &t.target);
+
+	if (r == 0)
+		r = target_choose(&t.target);
+	if (r == 0)
+		r = find_slot(&t);
+	if (r == 0) {
+		follow(t.target.cpu);
+		t.memory = target_memory(&t.target);
+		r = run_tracer(&t);
+		close_fd(t.memory);
+	}
+	/* A thread may end while its process goes on. */
+	if (r == INJECT_GONE && t.target.tid != rq->pid && t.target.tid != 0)
+		r = INJECT_BUSY;
+	if (r == INJECT_FORBIDDEN) {
+		int other = target_status(rq->pid, "\nTracerPid:");
+
+		answer->other = other > 0 ? other : 0;
+		r = other > 0 ? INJECT_TRACED : other == -ESRCH ? INJECT_GONE : r;
+	}
+	return r;
+}
+
+/* Tries until it is done, or for as long as the reason may pass. */
+static void serve(const struct inject_request *rq, struct inject_answer *ret)
+{
+	struct inject_answer answer = { 0 };
+	unsigned int waited = 0, step = 1, patience;
+	int r;
+
+	for (;;) {
+		answer = (struct inject_answer){ .before = -1, .now = -1 };
+		r = try_once(rq, &answer);
+		/* Of a tracer that ended a moment ago, the kernel may not have let go yet. */
+		patience = r == INJECT_BUSY			    ? PATIENCE_MS :
+			   r == INJECT_TRACED || r == INJECT_SHARED ? RELEASE_WAIT_MS :
+								      0;
+		if (waited >= patience)
+			break;
+		sleep_ms(step);
+		waited += step;
+		step = step < 16 ? step * 2 : step;
+	}
+	answer.result = r;
+	*ret = answer;
+}
+
+/* The process that traces. Ends early when nobody waits for it any more. */
+static _Noreturn void trace_batch(const struct inject_request *requests, size_t n,
+				  struct inject_answer *answers, pid_t parent)
+{
+	struct sigaction sa = { .sa_handler = wake };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, TRACER_WAKE);
+	(void)sigaction(TRACER_WAKE, &sa, NULL);
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	for (size_t i = 0; i < n && getppid() == parent; i++)
+		if (answers[i].result == INJECT_UNFINISHED)
+			serve(&requests[i], &answers[i]);
+	_Exit(0);
+}
+
+/* One batch. Returns 0 or negative errno. */
+static int run_batch(const struct inject_request *requests, size_t n, struct inject_answer *answers)
+{
+	sigset_t all, saved;
+	pid_t self = getpid(), pid;
+	int r;
+
+	/* What the caller is told by signals, the tracer must not hear: ^C goes to both. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &saved);
+	pid = fork();
+	r = pid < 0 ? -errno : 0;
+	if (pid == 0)
+		trace_batch(requests, n, answers, self);
+	(void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return r;
+}
+
+/* What may never be touched, or needs no look. */
+static int refuse(const struct inject_request *rq)
+{
+	if (!arch_supported())
+		return INJECT_UNSUPPORTED;
+	/* PID 1 hands its flag to everything that is started from then on. */
+	if (rq->pid <= 1 || rq->pid == getpid())
+		return INJECT_FORBIDDEN;
+	if (rq->op == INJECT_SET && rq->flag != THP_FLAG_CLEAR && rq->flag != THP_FLAG_DISABLE &&
+	    rq->flag != THP_FLAG_EXCEPT_ADVISED)
+		return -EINVAL;
+	return INJECT_UNFINISHED;
+}
+
+/**
+ * inject() - asks processes for their THP flag, or sets it, and reads it back
+ * @requests: which ones, and what; a process is named by pid and start time
+ * @n: how many
+ * @ret: an answer for each one
+ *
+ * Works on processes of any user, namespace and word size, also stopped ones, and on those with
+ * seccomp filters if the caller has none itself. Needs CAP_SYS_PTRACE, and for filtered ones
+ * CAP_SYS_ADMIN. Each is stopped for some 50 us. Whatever becomes of the caller or of the tracer,
+ * the processes go on as if nothing had been; only one that is in epoll_wait(2) or one of its kind
+ * (see arch_settle()) sees an EINTR if the tracer is killed right between its stop and the look at
+ * its registers. A filter that kills its process on prctl(2) is suspended for the time of the call;
+ * here a SIGKILL at the tracer itself, not at the caller, can do harm in the few microseconds of
+ * the call.
+ *
+ * Return: 0, with an enum inject_result or a negative errno in each answer; negative errno when
+ * nothing could be begun.
+ */
+int inject(const struct inject_request *requests, size_t n, struct inject_answer *ret)
+{
+	const size_t size = BATCH * sizeof(struct inject_answer);
+	struct inject_answer *shared;
+	int r = 0;
+
+	shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return -errno;
+	for (size_t from = 0; from < n && r == 0; from += BATCH) {
+		size_t some = n - from < BATCH ? n - from : BATCH;
+
+		for (size_t i = 0; i < some; i++)
+			shared[i] = (struct inject_answer){ .result = refuse(&requests[from + i]),
+							    .before = -1,
+							    .now = -1 };
+		r = run_batch(requests + from, some, shared);
+		memcpy(ret + from, shared, some * sizeof(*ret));
+	}
+	(void)munmap(shared, size);
+	return r;
+}
