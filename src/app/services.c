@@ -2,6 +2,7 @@
 /* The steps that the verbs have in common where services are concerned. */
 #include "app/services.h"
 
+#include "engine/reclaim.h"
 #include "engine/records.h"
 #include "engine/services.h"
 #include "plan/match.h"
@@ -31,32 +32,34 @@ static int look(struct host *h)
 	return r;
 }
 
-/* What is to be said of rules as a whole, once all processes are known. */
-static int judge_rules(struct host *h)
+/* What becomes of rules as a whole: a rule's processes have outcomes of their own. */
+static void judge_rules(struct host *h)
 {
-	struct plan *plan = &h->plan;
+	bool hidden = h->facts.units_error < 0 && h->facts.units_error != -ENOENT;
 	struct plan_rule *pr;
-	const struct unit_fact *u;
 
-	array_foreach(pr, &plan->rules) {
-		if (pr->matched > 0)
-			pr->outcome = OUTCOME_OK; /* its processes have outcomes of their own */
-		else if (h->facts.units_error < 0 && h->facts.units_error != -ENOENT)
-			pr->outcome = OUTCOME_UNKNOWN;
-		else
-			pr->outcome = OUTCOME_NO_TARGET;
-	}
-	if (h->facts.units_error < 0 && plan->rules.n > 0)
-		diag_add(&plan->findings, SEVERITY_WARNING, NULL, 0,
+	array_foreach(pr, &h->plan.rules)
+		pr->outcome = pr->matched > 0 ? OUTCOME_OK :
+			      hidden	      ? OUTCOME_UNKNOWN :
+						OUTCOME_NO_TARGET;
+}
+
+static int find_unseen(struct host *h)
+{
+	struct diags *d = &h->plan.findings;
+	const struct unit_fact *u;
+	int e = h->facts.units_error;
+
+	if (e < 0)
+		diag_add(d, SEVERITY_WARNING, NULL, 0,
 			 "the units of this host cannot be seen, so no service is looked at: %s",
-			 h->facts.units_error == -ENOENT ? "there are no cgroups of systemd" :
-							   strerror(-h->facts.units_error));
+			 e == -ENOENT ? "there are no cgroups of systemd" : strerror(-e));
 	array_foreach(u, &h->facts.units)
 		if (u->wanted && u->error < 0)
-			diag_add(&plan->findings, SEVERITY_WARNING, NULL, 0,
+			diag_add(d, SEVERITY_WARNING, NULL, 0,
 				 "the processes of %s cannot be listed: %s", u->name,
 				 strerror(-u->error));
-	return plan->findings.oom ? -ENOMEM : 0;
+	return d->oom ? -ENOMEM : 0;
 }
 
 /**
@@ -76,7 +79,39 @@ int services_read(struct host *h)
 		r = match_units(&h->plan, &h->facts, &h->needs);
 	if (r == 0)
 		r = look(h);
-	return r < 0 ? r : judge_rules(h);
+	judge_rules(h);
+	return r < 0 ? r : find_unseen(h);
+}
+
+/* After its flag is set, what a service holds for nothing is given back, if its rule says so. */
+static int reclaim_where_wanted(struct host *h)
+{
+	const struct reclaim_options options = { .max_rate = MAX_RATE_DEFAULT };
+	struct plan_proc *pp;
+
+	array_foreach(pp, &h->plan.procs) {
+		const struct rule *rule = h->plan.rules.items[pp->rule].rule;
+		bool set = pp->outcome == OUTCOME_CHANGED;
+		struct reclaim_result m;
+		int r;
+
+		if (!(rule->reclaim == RECLAIM_YES && (set || pp->outcome == OUTCOME_OK)) &&
+		    !(rule->reclaim == RECLAIM_ONCE && set))
+			continue;
+		if (pp->mode != THP_MODE_DISABLE && pp->mode != THP_MODE_MADVISE)
+			continue;
+		r = reclaim_process(&h->root, pp->fact->pid, pp->fact->start, &options, &m);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0)
+			pp->note = arena_printf(&h->plan.arena, "memory not given back: %s",
+						strerror(-r));
+		else if (m.rss_before_kb - m.rss_after_kb >= 1024)
+			pp->note = arena_printf(&h->plan.arena, "gave back %lld MiB",
+						(long long)(m.rss_before_kb - m.rss_after_kb) /
+							1024);
+	}
+	return 0;
 }
 
 /**
@@ -104,7 +139,7 @@ int services_set(struct host *h)
 		if (r > 0)
 			r = records_after(&h->root, &h->plan);
 		else if (r == 0)
-			return judge_rules(h);
+			break;
 		earlier = h->plan.procs.items;
 		n = h->plan.procs.n;
 		if (r >= 0)
@@ -112,7 +147,10 @@ int services_set(struct host *h)
 		if (r >= 0)
 			rest = resolve_again(earlier, n, &h->plan);
 	}
-	return r < 0 ? r : judge_rules(h);
+	if (r >= 0)
+		r = reclaim_where_wanted(h);
+	judge_rules(h);
+	return r < 0 ? r : 0;
 }
 
 /**

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/verbs.h"
 
+#include "app/services.h"
 #include "engine/doctor.h"
+#include "engine/services.h"
 
 static void copy_findings(struct diags *to, const struct diags *from)
 {
@@ -9,6 +11,30 @@ static void copy_findings(struct diags *to, const struct diags *from)
 
 	array_foreach(it, &from->list)
 		diag_add(to, it->severity, it->file, it->line, "%s", it->message);
+}
+
+/*
+ * Flags that no rule names. One that came from an ancestor is a surprise to whoever runs the process;
+ * one that a process has set itself is its own decision.
+ */
+static int find_carried(struct host *h, struct diags *d)
+{
+	carried_flags carried = { 0 };
+	const struct carried_flag *c;
+	int r = services_carried(&h->root, &h->plan, &h->plan.arena, &carried);
+
+	array_foreach(c, &carried)
+		if (c->carrier)
+			diag_add(d, SEVERITY_WARNING, NULL, 0,
+				 "process %d (%s) has huge pages disabled, a flag from its "
+				 "ancestor %d (%s), which no rule names",
+				 c->pid, c->comm, c->carrier, c->carrier_comm);
+		else
+			diag_add(d, SEVERITY_NOTE, NULL, 0,
+				 "process %d (%s) has huge pages disabled by itself or by an "
+				 "ancestor that has ended; no rule names it",
+				 c->pid, c->comm);
+	return r == -ENOENT ? 0 : r;
 }
 
 /*
@@ -28,11 +54,15 @@ int verb_doctor(struct host *h, const struct report_style *style)
 	good = r == 0 && h->diags.errors == 0 && h->plan.findings.errors == 0;
 	if (good)
 		r = host_read(h);
+	if (good && r == 0 && h->plan.findings.errors == 0)
+		r = services_read(h);
 	if (r < 0)
 		return trouble(h, r, "cannot look at the host");
 	copy_findings(&found, &h->diags);
 	copy_findings(&found, &h->plan.findings);
 	r = doctor_run(&h->root, &h->facts, good ? &h->plan : &empty, &found);
+	if (r == 0)
+		r = find_carried(h, &found);
 	if (r < 0)
 		return trouble(h, r, "cannot look at the host");
 	rep.facts = h->facts.hostname ? &h->facts : NULL;

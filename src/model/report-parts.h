@@ -30,7 +30,7 @@ const char *list_outcomes(struct arena *a, const size_t *by_outcome);
 const char *size_text(struct arena *a, int64_t kb);
 const char *place_text(struct arena *a, struct pos pos);
 const char *comm_text(struct arena *a, const char *comm);
-const char *rule_units_text(struct arena *a, const struct rule *r, bool all);
+const char *row_units(struct arena *a, const struct service_row *row, bool all);
 const char *proc_line(struct arena *a, const struct plan_proc *p);
 enum thp_mode row_mode(const struct service_row *row);
 enum colour outcome_colour(enum outcome o);

@@ -35,8 +35,8 @@ static const char *narrowing(struct arena *a, const struct rule *r)
 	return out;
 }
 
-/** rule_units_text() - the units a rule names; of a long list the first one, unless @all */
-const char *rule_units_text(struct arena *a, const struct rule *r, bool all)
+/* The units a rule names; of a long list the first one, unless all are wanted. */
+static const char *rule_units(struct arena *a, const struct rule *r, bool all)
 {
 	const char *out = r->unit.n ? "" : r->title, **s;
 	size_t shown = all || r->unit.n <= 2 ? r->unit.n : 1;
@@ -47,6 +47,14 @@ const char *rule_units_text(struct arena *a, const struct rule *r, bool all)
 	if (shown < r->unit.n)
 		out = arena_printf(a, "%s and %zu more", out ? out : "", r->unit.n - shown);
 	return out;
+}
+
+/** row_units() - the unit of a row, or the units that its rule looks for in vain; @all: of these */
+const char *row_units(struct arena *a, const struct service_row *row, bool all)
+{
+	if (row->unit)
+		return row->unit->fact->name;
+	return row->rule ? rule_units(a, row->rule->rule, all) : "";
 }
 
 /* What becomes of the processes that run already, when the policy is applied. */
@@ -70,6 +78,14 @@ static const char *for_start(const struct service_row *row)
 	if (row_mode(row) == THP_MODE_INHERIT || rule->apply == APPLY_VERIFY)
 		return start_words[START_NO];
 	return start_words[rule->start ? rule->start : START_WATCH];
+}
+
+/* Whether what is empty is given back; most of the time it is not, and that is not said. */
+static const char *for_reclaim(const struct service_row *row)
+{
+	enum reclaim reclaim = row->rule->rule->reclaim;
+
+	return reclaim == RECLAIM_NO ? "" : reclaim_words[reclaim];
 }
 
 /** proc_line() - one process on a line of its own: "    812 cron  clear -> disable  drifted" */
@@ -117,26 +133,23 @@ static int compare_rows(const void *a, const void *b)
 static void add_row(struct table *t, struct arena *a, const struct service_row *row, bool plan,
 		    bool verbose)
 {
-	const struct rule *rule = row->rule ? row->rule->rule : NULL;
-	bool idle = row->n == 0;
-	const char *unit = idle ? rule_units_text(a, rule, verbose) : row->unit->fact->name;
-	const char *reclaim = plan && rule && rule->reclaim > RECLAIM_NO ?
-				      reclaim_words[rule->reclaim] :
-				      "";
+	/* What is said in advance, of processes that a rule is for. */
+	bool ahead = plan && row->rule;
 
 	table_row(t,
 		  (struct cell[]){
-			  { .text = unit },
+			  { .text = row_units(a, row, verbose) },
 			  { .text = thp_mode_words[row_mode(row)],
-			    .colour = idle ? COLOUR_DIM : COLOUR_BOLD },
+			    .colour = row->unit ? COLOUR_BOLD : COLOUR_DIM },
 			  { .text = list_outcomes(a, row->by_outcome) },
-			  { .text = plan && rule ? for_running(row) : "" },
-			  { .text = plan && rule ? for_start(row) : "" },
-			  { .text = reclaim },
-			  { .text = plan && rule ? narrowing(a, rule) : "" },
+			  { .text = ahead ? for_running(row) : "" },
+			  { .text = ahead ? for_start(row) : "" },
+			  { .text = ahead ? for_reclaim(row) : "" },
+			  { .text = ahead ? narrowing(a, row->rule->rule) : "" },
 			  { .text = outcome_words[row->outcome],
 			    .colour = outcome_colour(row->outcome) },
-			  { .text = rule ? place_text(a, rule->pos) : "", .colour = COLOUR_DIM },
+			  { .text = row->rule ? place_text(a, row->rule->rule->pos) : "",
+			    .colour = COLOUR_DIM },
 			  { .text = row->note, .colour = COLOUR_YELLOW },
 		  },
 		  10);

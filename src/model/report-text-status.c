@@ -58,15 +58,14 @@ static void add_row(struct table *t, struct arena *a, const struct service_row *
 
 	table_row(t,
 		  (struct cell[]){
-			  { .text = any ? unit->name :
-					  rule_units_text(a, row->rule->rule, verbose) },
+			  { .text = row_units(a, row, verbose) },
 			  { .text = thp_mode_words[row_mode(row)] },
 			  { .text = any ? arena_printf(a, "%zu/%zu", ok,
 						       row->n - row->by_outcome[OUTCOME_GONE]) :
 					  "" },
 			  { .text = any ? size_text(a, row->rss_kb) : "", .right = true },
 			  { .text = any ? size_text(a, row->anon_huge_kb) : "", .right = true },
-			  { .text = any ? size_text(a, unit->hidden_kb) : "", .right = true },
+			  { .text = unit ? size_text(a, unit->hidden_kb) : "", .right = true },
 			  { .text = row->empty_kb >= 0 ? size_text(a, row->empty_kb) : "",
 			    .right = true },
 			  { .text = outcome_words[row->outcome],

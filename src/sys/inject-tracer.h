@@ -44,5 +44,8 @@ int tracer_result(int r);
 int tracer_check_mode(const struct tracer *t);
 int tracer_put_stub(struct tracer *t);
 int tracer_remove_stub(struct tracer *t);
+int tracer_suspend_seccomp(struct tracer *t);
+int tracer_resume_seccomp(struct tracer *t);
+int tracer_ask_and_set(struct tracer *t);
 
 #endif

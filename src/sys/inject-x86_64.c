@@ -273,12 +273,16 @@ long arch_result(const struct regs *now)
  * @was: the registers of the blocked call
  *
  * A signal that hits this gap would run its handler and then restart a call that it should have
- * ended.
+ * ended. Every other register must be as it was: a loop may be about to make the call anew.
  */
 bool arch_in_gap(const struct regs *now, const struct regs *was)
 {
-	return cx86(now)->rip == cx86(was)->rip - 2 && cx86(now)->rsp == cx86(was)->rsp &&
-	       cx86(now)->rax == (arch_compat(now) ? (uint32_t)restart_nr(was) : restart_nr(was));
+	struct regs rewound = *was;
+
+	x86(&rewound)->rip -= 2;
+	x86(&rewound)->rax = cx86(now)->rax; /* compared apart: of a 32-bit process, half of it */
+	return (uint32_t)cx86(now)->rax == (uint32_t)restart_nr(was) &&
+	       memcmp(&rewound, now, sizeof(rewound)) == 0;
 }
 
 /** arch_pc() - where the thread goes on, or its call returns to */

@@ -40,8 +40,9 @@ extern const char *const inject_words[];
 	X(STUB_WRITTEN)                                                                            \
 	X(SECCOMP_SUSPENDED)                                                                       \
 	X(REDIRECTED)                                                                              \
-	X(RUNNING) X(CALL_ENTERED) X(CALL_RESUMED) X(CALL_LEFT) X(NEXT_CALL) X(FINAL_INTERRUPT)    \
-		X(CALLS_DONE) X(REGISTERS_RESTORED) X(SECCOMP_RESUMED) X(STUB_REMOVED) X(RELEASED) \
+	X(RUNNING)                                                                                 \
+	X(CALL_ENTERED) X(CALL_RESUMED) X(CALL_LEFT) X(NEXT_CALL) X(FINAL_INTERRUPT) X(CALLS_DONE) \
+		X(REGISTERS_RESTORED) X(SECCOMP_RESUMED) X(STUB_REMOVED) X(RELEASED)               \
 			X(SIGNAL_STOPPED) X(SIGNAL_PASSED)
 
 enum inject_point {

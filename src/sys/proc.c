@@ -29,7 +29,7 @@ static int open_process(const struct root *root, int32_t pid)
  * in the directories of the others: here is one of them. -ESRCH when there is none, as for a
  * zombie and a kernel thread.
  */
-static int open_other_thread(const struct root *root, int dirfd, int32_t pid)
+static int open_other_thread(const struct root *root, int dirfd)
 {
 	int fd = root_open_below(root, dirfd, "task", O_RDONLY | O_DIRECTORY), found = -ESRCH;
 	struct dirent *e;
@@ -45,7 +45,7 @@ static int open_other_thread(const struct root *root, int dirfd, int32_t pid)
 	while (found < 0 && (e = readdir(d))) {
 		char target;
 
-		if (e->d_name[0] == '.' || strtol(e->d_name, NULL, 10) == pid)
+		if (e->d_name[0] == '.')
 			continue;
 		found = root_open_below(root, fd, e->d_name, O_PATH | O_DIRECTORY);
 		if (found >= 0 && readlinkat(found, "exe", &target, 1) < 0 && errno == ENOENT)
@@ -158,7 +158,7 @@ int proc_read(const struct root *root, int32_t pid, struct proc *ret)
 		return dirfd;
 	r = read_stat(root, dirfd, &p);
 	if (r == 0 && p.state == 'Z' && p.threads > 1)
-		other = open_other_thread(root, dirfd, pid);
+		other = open_other_thread(root, dirfd);
 	if (r == 0)
 		r = read_status(root, other < 0 ? dirfd : other, &p);
 	if (r < 0)
@@ -189,7 +189,7 @@ int proc_exe(const struct root *root, int32_t pid, struct arena *a, const char *
 		return dirfd;
 	n = readlinkat(dirfd, "exe", path, sizeof(path) - 1);
 	if (n < 0 && errno == ENOENT) {
-		other = open_other_thread(root, dirfd, pid);
+		other = open_other_thread(root, dirfd);
 		if (other < 0)
 			return -ENOENT;
 		n = readlinkat(other, "exe", path, sizeof(path) - 1);
@@ -246,43 +246,39 @@ int proc_memory(const struct root *root, int32_t pid, struct proc_memory *ret)
 		return dirfd;
 	r = read_rollup(root, dirfd, ret);
 	if (r == -ESRCH) {
-		other = open_other_thread(root, dirfd, pid);
+		other = open_other_thread(root, dirfd);
 		r = other < 0 ? other : read_rollup(root, other, ret);
 	}
 	return r;
 }
 
-/* A region as smaps begins to tell of it: private and anonymous, and large enough? */
+/* How smaps begins to tell of a region: is it anonymous, which its name says, and large enough? */
 static bool could_be_huge(const char *line, uint64_t pmd_bytes)
 {
-	unsigned long long start, end, inode;
-	char perms[5];
+	unsigned long long start, end;
 	int name = 0;
 
-	if (sscanf(line, "%llx-%llx %4s %*x %*s %llu %n", &start, &end, perms, &inode, &name) < 4)
-		return false;
-	if (perms[3] != 'p' || inode != 0)
+	if (sscanf(line, "%llx-%llx %*s %*x %*s %*u %n", &start, &end, &name) < 2)
 		return false;
 	line += name;
 	if (*line && !streq(line, "[heap]") && !streq(line, "[stack]") &&
 	    !startswith(line, "[anon:"))
 		return false;
 	start = (start + pmd_bytes - 1) / pmd_bytes;
-	return end / pmd_bytes >= start + 2;
+	return name > 0 && end / pmd_bytes >= start + 2;
 }
 
 /*
  * What a region was advised, or what it is, that decides whatever the process's flag says:
- * madvise(2), and VM_NO_KHUGEPAGED in include/linux/mm.h.
+ * madvise(2), and VM_NO_KHUGEPAGED in include/linux/mm.h. All words have two letters.
  */
 static bool decided_by_flags(const char *flags)
 {
 	static const char *const words[] = { "hg", "nh", "ht", "io", "de", "pf", "mm" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		for (const char *s = flags; (s = strstr(s, words[i])); s += 2)
-			if (s[-1] == ' ' && (s[2] == ' ' || !s[2]))
-				return true;
+		if (strstr(flags, words[i]))
+			return true;
 	return false;
 }
 
@@ -302,7 +298,6 @@ static int read_eligible(const struct root *root, int dirfd, uint64_t pmd_bytes)
 		empty = false;
 		if (line[0] < 'A' || line[0] > 'Z') { /* the line that begins a region */
 			candidate = could_be_huge(line, pmd_bytes);
-			eligible = -1;
 		} else if (candidate && !line_number(line, "THPeligible:", &eligible)) {
 			flags = startswith(line, "VmFlags:");
 			if (flags && eligible >= 0 && !decided_by_flags(flags))
@@ -340,7 +335,7 @@ int proc_thp_eligible(const struct root *root, int32_t pid, uint64_t pmd_bytes)
 		return -ENODATA;
 	r = read_eligible(root, dirfd, pmd_bytes);
 	if (r == -ESRCH) {
-		other = open_other_thread(root, dirfd, pid);
+		other = open_other_thread(root, dirfd);
 		r = other < 0 ? other : read_eligible(root, other, pmd_bytes);
 	}
 	return r;

@@ -7,7 +7,8 @@
  * gap		the call is about to be restarted when a signal comes
  * register	changes general registers between system calls
  * vector	changes a vector register between system calls
- * swallow	keeps signals from it
+ * flag		makes it call prctl(2) instead of going on with the call that it is blocked in
+ * swallow	keeps N signals from it
  * rseq		makes the kernel forget that a restartable sequence was under way
  * continue	sends SIGCONT
  */
@@ -66,6 +67,25 @@ static bool change_general(struct user_regs_struct *regs)
 	return true;
 }
 
+static void call_prctl(struct user_regs_struct *regs)
+{
+	const bool compat = regs->cs == 0x23;
+
+	regs->rip -= 2;
+	regs->orig_rax = (unsigned long long)-1;
+	regs->rax = compat ? 172 : 157;
+	regs->rdx = 0;
+	if (compat) {
+		regs->rbx = 41;
+		regs->rcx = 1;
+		regs->rsi = regs->rdi = 0;
+	} else {
+		regs->rdi = 41;
+		regs->rsi = 1;
+		regs->r10 = regs->r8 = 0;
+	}
+}
+
 static bool change_registers(pid_t tid, const char *how)
 {
 	struct user_regs_struct regs;
@@ -81,6 +101,8 @@ static bool change_registers(pid_t tid, const char *how)
 		regs.rip -= 2;
 		regs.rax = regs.orig_rax;
 		regs.orig_rax = (unsigned long long)-1;
+	} else if (strcmp(how, "flag") == 0) {
+		call_prctl(&regs);
 	} else {
 		regs.rax = (unsigned long long)strtol(how + strlen("return:"), NULL, 10);
 		regs.orig_rax = (unsigned long long)-1;
@@ -150,24 +172,22 @@ static bool once(pid_t tid, const char *how)
 	return done;
 }
 
-/* For so many milliseconds. */
-static int swallow(pid_t tid, int ms)
+static int swallow(pid_t tid, int n)
 {
+	const int64_t until = now_us() + 5000000;
 	int status, swallowed = 0;
 
 	if (!stop(tid, &status))
 		return 1;
-	for (int64_t until = now_us() + ms * 1000LL; now_us() < until;) {
+	while (swallowed < n && now_us() < until) {
 		(void)trace(PTRACE_CONT, tid, NULL, NULL);
-		while (waitpid(tid, &status, __WALL | WNOHANG) == 0 && now_us() < until)
-			pause_us(100);
-		swallowed += WIFSTOPPED(status) && !(status >> 16);
+		if (waitpid(tid, &status, __WALL) != tid || !WIFSTOPPED(status))
+			break;
+		swallowed += !(status >> 16);
 	}
-	(void)trace(PTRACE_INTERRUPT, tid, NULL, NULL);
-	(void)waitpid(tid, &status, __WALL);
 	(void)trace(PTRACE_DETACH, tid, NULL, NULL);
 	printf("swallowed=%d\n", swallowed);
-	return 0;
+	return swallowed == n ? 0 : 1;
 }
 
 int drive_spoil(pid_t tid, const char *how, int n)

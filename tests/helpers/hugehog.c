@@ -46,9 +46,9 @@
 
 enum mode { PLAIN, HIDDEN, FORKED, LOCKED };
 
-/* What one kind of operation took, in nanoseconds. */
+/* What one kind of operation took, in nanoseconds; counted in eighths of powers of two. */
 struct latency {
-	uint64_t n, worst, over_1ms, over_10ms;
+	uint64_t n, worst, count[64 * 8];
 };
 
 static struct {
@@ -78,14 +78,27 @@ static uint64_t now(void)
 
 static uint64_t note(struct latency *l, uint64_t begin)
 {
-	uint64_t end = now(), took = end - begin;
+	uint64_t end = now(), took = (end - begin) | 8;
+	unsigned log = 63U - (unsigned)__builtin_clzll(took);
 
 	l->n++;
-	l->over_1ms += took > 1000000;
-	l->over_10ms += took > 10000000;
+	l->count[log * 8 + (took >> (log - 3)) % 8]++;
 	if (took > l->worst)
 		l->worst = took;
 	return end;
+}
+
+/* What all but a share of the operations kept below, in microseconds; within an eighth. */
+static double quantile(const struct latency *l, double share)
+{
+	uint64_t left = l->n;
+
+	for (unsigned i = 0; i < 64 * 8; i++) {
+		left -= l->count[i];
+		if ((double)left <= share * (double)l->n)
+			return (double)((8ULL + i % 8 + 1) << (i / 8)) / 8 / 1000;
+	}
+	return 0;
 }
 
 /* A number that looks random, the same for the same place. */
@@ -283,9 +296,9 @@ static void fill(void)
 
 static void print_latency(const char *what, const struct latency *l)
 {
-	(void)printf("%s n=%llu worst_us=%llu over_1ms=%llu over_10ms=%llu\n", what,
-		     (unsigned long long)l->n, (unsigned long long)l->worst / 1000,
-		     (unsigned long long)l->over_1ms, (unsigned long long)l->over_10ms);
+	(void)printf("%s n=%llu median_us=%.1f p99_us=%.1f p999_us=%.1f worst_us=%.1f\n", what,
+		     (unsigned long long)l->n, quantile(l, 0.5), quantile(l, 0.01),
+		     quantile(l, 0.001), (double)l->worst / 1000);
 }
 
 static bool parse(int argc, char **argv)

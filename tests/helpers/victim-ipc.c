@@ -106,11 +106,12 @@ static void message_begin(void *state)
 
 static void in_order(struct queue *s, const char *what, ssize_t r, uint32_t number)
 {
-	if (r != sizeof(number))
+	if (r != sizeof(number)) {
 		anomaly("%s returned %zd (%s)", what, r, r < 0 ? strerror(errno) : "short");
-	else if (number != s->next)
-		anomaly("%s: message %u instead of %u", what, number, s->next);
-	s->next++;
+	} else if (number != s->next++) {
+		anomaly("%s: message %u instead of %u", what, number, s->next - 1);
+		s->next = number + 1;
+	}
 }
 
 static void message_round(void *state)

@@ -31,7 +31,9 @@ static void *member_run(void *arg)
 	struct member *m = arg;
 
 	kind_loop(m->kind, m->state, m->slot);
-	atomic_fetch_sub(&running, 1);
+	/* There are threads that never end. */
+	if (atomic_fetch_sub(&running, 1) == 1)
+		_exit(0);
 	return NULL;
 }
 
@@ -67,14 +69,13 @@ static void threads_round(void *state)
 	took("the leader's sleep", begin, 20 * MS, LATE);
 }
 
+/* The last member ends the process. */
 static void threads_end(void *state)
 {
-	while (atomic_load(&running))
-		nap(MS);
-	_exit(0);
+	for (;;)
+		nap(1000 * MS);
 }
 
-/* The process ends with the last thread, its exit status being the leader's. */
 static void deadleader_begin(void *state)
 {
 	peers_stay = true;

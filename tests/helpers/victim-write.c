@@ -167,7 +167,8 @@ static void sendto_round(void *state)
 
 	if (r != sizeof(s->next))
 		anomaly("sendto returned %zd (%s)", r, r < 0 ? strerror(errno) : "short");
-	s->next++;
+	else
+		s->next++;
 }
 
 /* --- connect to a socket whose backlog is full */

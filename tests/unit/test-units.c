@@ -56,6 +56,7 @@ static const struct file groups[] = {
 	{ ".hidden.slice/a.service/cgroup.procs", "4001\n" },
 	{ "not-a-directory.service", "4002\n" },
 	{ ".service/cgroup.procs", "4003\n" },
+	{ "_.service/cgroup.procs", "4003\n" },
 };
 
 /* What is found there, in this order. */
@@ -283,7 +284,7 @@ START_TEST(memory_that_is_charged_and_not_mapped)
 		const char *stat;
 		struct unit_memory wanted;
 	} cases[] = {
-		{ "anon 102400\nfile 20480\nkernel 8192\nkernel_stack 4096\nslab 4096\n"
+		{ "anon 102400\nfile 20480\nkernel 8192\nkernel_stack 2048\nslab 4096\n"
 		  "sock 1024\nfile_mapped 4096\nanon_thp 0\nhugetlb 2048\n",
 		  { 1000, 100, 20, 8, 1000 - 100 - 20 - 8 - 1 - 2 } },
 		/* Linux before 5.18 tells no sum of the kernel's. */
@@ -417,17 +418,20 @@ END_TEST
 START_TEST(a_line_may_be_longer_than_the_buffer)
 {
 	static const size_t sizes[] = { 3900, 3950, 4000, 4050, 4095, 4096, 4097, 8191, 300000 };
+	/* What would be a line of its own, wherever the head of one is taken for all of it. */
+	static const char fake[] = "TracerPid:\t1\n";
 	struct proc p = { 0 };
 
 	add_process(5, "stat", stat_line(5, "x", 0));
-	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		char *many = arena_alloc(&scratch, sizes[i] + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes) * strlen(fake); i++) {
+		size_t n = sizes[i / strlen(fake)];
+		char *many = arena_alloc(&scratch, n + 1);
 
-		/* What would be read as a line of its own, were the head of one taken for an end. */
-		for (size_t k = 0; k < sizes[i]; k++)
-			many[k] = "VmRSS:\t1 kB "[k % 12];
+		for (size_t k = 0; k < n; k++)
+			many[k] = fake[(k + i) % (strlen(fake) - 1)];
 		add_process(5, "status", arena_printf(&scratch, STATUS, many, 0, 2));
 		ck_assert_int_eq(proc_read(&root, 5, &p), 0);
+		ck_assert_int_eq(p.tracer, 31);
 		ck_assert_int_eq(p.rss_kb, 5332);
 		ck_assert_int_eq(p.thp_enabled, 0);
 		ck_assert_uint_eq(p.uid, 113);
@@ -527,7 +531,12 @@ START_TEST(eligible_is_read_where_nothing_was_advised)
 		{ "560002000000-560042000000 rw-p 00000000 00:0f 55 /anon_hugepage (deleted)",
 		  "rd wr de ht" },
 		{ "570000000000-570040000000 rw-p 00000000 00:00 0 [vvar]", "rd" },
-		{ "571000000000-571040000000 rw-p 00000000 00:00 0 ", "rd wr io pf" },
+		{ "571000000000-571040000000 rw-p 00000000 00:00 0 ", "rd wr io" },
+		{ "572000000000-572040000000 rw-p 00000000 00:00 0 ", "rd wr pf" },
+		{ "573000000000-573040000000 rw-p 00000000 00:00 0 ", "rd wr ht" },
+		{ "574000000000-574040000000 rw-p 00000000 00:00 0 ", "rd wr mm dd" },
+		{ "575000000000-575040000000 rw-p 00000000 00:00 0 ", "rd wr de" },
+		{ "576000000000-576040000000 rw-p", "rd wr" },
 	};
 	static const char *const heads[] = {
 		"7f0000000000-7f0000400000 rw-p 00000000 00:00 0 ",
@@ -862,14 +871,18 @@ static void make_groups(void)
 		*memory_dir = '\0';
 }
 
+static bool write_file(const char *path, const char *text)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY);
+
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
 static void move(const char *dir, pid_t pid)
 {
-	const char *path = tree_path(&scratch, dir, "cgroup.procs");
-	FILE *f = fopen(path, "w");
-
-	ck_assert_msg(f != NULL, "%s", path);
-	ck_assert_int_gt(fprintf(f, "%d\n", (int)pid), 0);
-	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_msg(write_file(tree_path(&scratch, dir, "cgroup.procs"),
+				 arena_printf(&scratch, "%d\n", (int)pid)),
+		      "%s", dir);
 }
 
 START_TEST(units_of_this_kernel)
@@ -900,7 +913,9 @@ START_TEST(units_of_this_kernel)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		end_child(pids[i]);
 	ck_assert_str_eq(pids_of(&live, A), "");
-	/* Removed while we know it. */
+	/* Removed while we know it, and a group that holds threads (v2). */
+	(void)write_file(tree_path(&scratch, slice_dir, A "/sub/cgroup.type"), "threaded");
+	ck_assert_str_eq(pids_of(&live, A), "");
 	ck_assert_int_eq(rmdir(tree_path(&scratch, slice_dir, B)), 0);
 	ck_assert_str_eq(pids_of(&live, B), "");
 }
