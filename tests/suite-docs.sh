@@ -192,6 +192,8 @@ complete_words thpctl '' | sort -u >"$tmp/bash-verbs"
 {
 	complete_words thpctl -
 	complete_words thpctl exec -
+	complete_words thpctl status -
+	complete_words thpctl reclaim -
 } | sed 's/=$//' | sort -u >"$tmp/bash-options"
 
 check_subset 'bash completes every verb' "$tmp/verbs" "$tmp/bash-verbs"
@@ -212,7 +214,8 @@ printf '#!/bin/sh\n' >"$tmp/bin/thpd-sample-command"
 chmod +x "$tmp/bin/thpd-sample-command"
 PATH=$PATH:$tmp/bin
 
-check_complete 'a verb' restore thpctl re
+check_complete 'a verb' restore thpctl res
+check_complete 'verbs that begin alike' 'reclaim restore' thpctl re
 check_complete 'a verb behind options' plan thpctl --json --role cache -q pl
 check_complete 'nothing behind a verb without arguments' '' thpctl plan ''
 check_complete 'an option behind the verb' --json thpctl verify --j
@@ -231,12 +234,26 @@ check_complete 'files for check below --root' '/etc/thpd/conf.d/' \
 	thpctl --root "$root" check /etc/thpd/c
 check_complete '--thp' --thp= thpctl exec --t
 check_complete 'no --thp but for exec' '' thpctl apply --t
+check_complete '--unit' --unit= thpctl status --u
+check_complete '--max-rate' --max-rate= thpctl reclaim --max
+check_complete 'no option of another verb' '' thpctl status --dry
+check_complete 'a process' $$ thpctl reclaim --pid = $$
+check_complete 'no rates' '' thpctl reclaim --max-rate = 1
 check_complete 'modes' 'disable inherit madvise system' thpctl exec --thp =
 check_complete 'a mode' madvise thpctl exec --thp = m
 check_complete 'a command' thpd-sample-command thpctl exec thpd-sample
 check_complete 'a command behind --' thpd-sample-command thpctl exec --thp = disable -- thpd-sample
 check_complete 'no options of ours behind the command' '' thpctl exec thpd-sample-command --js
 check_complete 'files behind the command' "$root/etc" thpctl exec thpd-sample-command "$root/e"
+# shellcheck disable=SC2034 # used by complete_words
+prelude='systemctl() { printf "%s\n" "redis-server.service loaded active running x" "cron.service loaded"; }'
+check_complete 'units' 'cron.service redis-server.service' thpctl reclaim ''
+check_complete 'a unit' redis-server.service thpctl reclaim r
+check_complete 'a unit for --unit' cron.service thpctl status --unit = c
+check_complete 'a unit, = not splitting words' --unit=cron.service thpctl status --unit=cr
+# shellcheck disable=SC2034
+prelude='systemctl() { return 1; }'
+check_complete 'no units without systemd' '' thpctl reclaim ''
 for helper in _command_offset _comp_command_offset; do
 	# shellcheck disable=SC2034 # used by complete_words
 	prelude="$helper() { COMPREPLY=(\"word \$1\"); }"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Holds what --json prints against src/model/report.schema.json: every verb on every fixture host, faulty
-# policies, trouble. Needs python3 with jsonschema.
+# policies, trouble, and services as the unit tests have them. Needs python3 with jsonschema.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -155,6 +155,22 @@ for verb in plan verify doctor; do
 done
 report live-status 0 --policy live.conf status
 
+# Services with processes in every state, which no tree has.
+samples=${builddir:-}/tests/unit/test-report-services
+for verb in plan apply verify status restore reclaim; do
+	if [ ! -x "$samples" ]; then
+		if [ "${CI:-}" = true ]; then
+			fail "services: $verb" "there is no $samples"
+		else
+			skip "services: $verb" "needs the unit tests"
+		fi
+	elif run 0 "$samples" $verb; then
+		cp out "reports/services-$verb.json"
+	else
+		fail "services: $verb" "$run_detail"
+	fi
+done
+
 # judge PROGRAM FILE...: a line of "ok NAME" or "bad NAME: why" for each
 cat >judge.py <<'END'
 import copy, glob, json, os, sys
@@ -194,6 +210,18 @@ def walk(node, path=""):
 
 say("the schema is closed and described", list(walk(schema)))
 
+def processes(report):
+    for u in report.get("units", []) + [u for s in report.get("services", []) for u in s["units"]]:
+        yield from u["processes"]
+
+
+def tally(things):
+    counted = {}
+    for t in things:
+        counted[t["outcome"]] = counted.get(t["outcome"], 0) + 1
+    return counted
+
+
 reports = {}
 for path in sorted(glob.glob("reports/*.json")):
     name = os.path.basename(path)[:-5]
@@ -208,19 +236,23 @@ for path in sorted(glob.glob("reports/*.json")):
     if not text.endswith("}\n"):
         problems.append("does not end with a newline")
     if "counts" in report:
-        counted = {}
-        for s in report["settings"]:
-            counted[s["outcome"]] = counted.get(s["outcome"], 0) + 1
-        if counted != report["counts"]:
+        if report["counts"] != {"settings": tally(report["settings"]),
+                                "processes": tally(processes(report))}:
             problems.append("counts are wrong")
+    for s in report.get("services", ()):
+        if s["matched"] != sum(len(u["processes"]) for u in s["units"]):
+            problems.append("%s has not the processes that it matches" % s["rule"])
     if report["exit_status"] == 2 and not any(f["severity"] == "error" for f in report["findings"]) \
-            and not any(s["outcome"] == "unknown" for s in report.get("settings", ())):
+            and not any(s["outcome"] == "unknown" for s in report.get("settings", ())) \
+            and not any(p["outcome"] == "unknown" for p in processes(report)):
         problems.append("trouble, but nothing says why")
     say(name, problems)
     reports[name] = report
 
 # What the reports are about has to occur in them, or all of this would prove little.
-seen = {k: set() for k in ("outcome", "source", "severity", "mode", "verb", "exit_status")}
+services = any(n.startswith("services-") for n in reports)
+seen = {k: set() for k in ("outcome", "source", "severity", "mode", "verb", "exit_status", "flag",
+                           "process outcome", "service outcome")}
 for r in reports.values():
     seen["verb"].add(r["verb"])
     seen["exit_status"].add(r["exit_status"])
@@ -228,19 +260,29 @@ for r in reports.values():
     seen["severity"].update(f["severity"] for f in r["findings"])
     seen["outcome"].update(s["outcome"] for s in r.get("settings", ()))
     seen["mode"].update(s["mode"] for s in r.get("services", ()))
+    seen["service outcome"].update(s["outcome"] for s in r.get("services", ()))
+    for p in processes(r):
+        seen["process outcome"].add(p["outcome"])
+        seen["flag"].update((p["wanted"], p["found"], p["now"]))
+optional = ["overrides", "loses_to", "note", "now", "errno", "pattern", "role_library", "status"]
+if services:
+    optional += ["units", "carried", "reclaim"]
 for what, wanted in (
         ("verb", {"check", "plan", "apply", "verify", "status", "restore", "doctor"}),
+        ("verb about services", {"reclaim"} if services else set()),
+        ("flag", {"clear", "disable", "except_advised", None} if services else set()),
+        ("process outcome", {"ok", "changed", "drifted", "denied", "gone"} if services else set()),
+        ("service outcome", {"no_target"} | ({"ok", "drifted", "denied"} if services else set())),
         ("exit_status", {0, 1, 2}),
         ("source", {"none", "option", "kernel_command_line", "credential", "file", "host_role",
                     "hosts"}),
         ("severity", {"error", "warning", "note"}),
         ("outcome", {"ok", "changed", "drifted", "absent", "rejected", "unknown"}),
         ("mode", {"disable", "madvise", "system", "inherit"})):
-    missing = wanted - seen[what]
+    missing = wanted - seen[what.split(" about ")[0]]
     say("the reports have every %s" % what, ["no " + str(m) for m in missing])
 say("the reports have optional members",
-    ["no " + k for k in ("overrides", "loses_to", "note", "now", "errno", "pattern", "role_library",
-                         "status") if '"%s":' % k not in json.dumps(list(reports.values()))])
+    ["no " + k for k in optional if '"%s":' % k not in json.dumps(list(reports.values()))])
 
 # A report that is not one must not pass.
 base = reports.get("many-plan")
@@ -284,8 +326,10 @@ mutant("a key more in status", status, put("status", "swap_kb", 1))
 mutant("a key more in a finding", found, put("findings", 0, "column", 1))
 mutant("another outcome", base, put("settings", 0, "outcome", "fine"))
 mutant("another outcome of a service", base, put("services", 0, "outcome", "OK"))
-mutant("another outcome counted", base, put("counts", "fine", 1))
-mutant("an outcome counted none times", base, put("counts", "failed", 0))
+mutant("another outcome counted", base, put("counts", "settings", "fine", 1))
+mutant("an outcome counted none times", base, put("counts", "settings", "failed", 0))
+mutant("counts of something else", base, put("counts", "units", {}))
+mutant("counts without processes", base, drop("counts", "processes"))
 mutant("another severity", found, put("findings", 0, "severity", "fatal"))
 mutant("another source", byhosts, put("role", "source", "dns"))
 mutant("another mode", base, put("services", 0, "mode", "never"))
@@ -313,6 +357,43 @@ mutant("no host", base, drop("host"))
 mutant("no findings", base, drop("findings"))
 mutant("no status", status, drop("status"))
 mutant("settings in a check", found, put("settings", []))
+mutant("a rule that matches nothing and is ok", base, put("services", 0, "outcome", "ok"))
+mutant("a rule without units", base, drop("services", 0, "units"))
+mutant("a rule that matched fewer than none", base, put("services", 0, "matched", -1))
+mutant("flags in a plan", base, put("carried", []))
+mutant("units without rules in a plan", base, put("units", []))
+mutant("memory given back in a plan", base, put("reclaim", {}))
+if services:
+    plan = reports["services-plan"]
+    back = reports["services-reclaim"]
+    glance = reports["services-status"]
+    unit = ("services", 1, "units", 0)
+    process = unit + ("processes", 0)
+    mutant("a key more in a unit", plan, put(*unit, "name", "x"))
+    mutant("a key more in a process", plan, put(*process, "threads", 1))
+    mutant("a unit without processes", plan, put(*unit, "processes", []))
+    mutant("a unit without what it is charged with", plan, drop(*unit, "current_kb"))
+    mutant("less than nothing hidden", plan, put(*unit, "hidden_kb", -1))
+    mutant("another flag", plan, put(*process, "found", "madvise"))
+    mutant("a flag as a number", plan, put(*process, "wanted", 1))
+    mutant("another outcome of a process", plan, put(*process, "outcome", "fine"))
+    mutant("a process without its start", plan, drop(*process, "start"))
+    mutant("process 0", plan, put(*process, "pid", 0))
+    mutant("a size with a unit", plan, put(*process, "rss_kb", "12 MiB"))
+    mutant("a changed process without what it is now", reports["services-restore"],
+           put("units", 0, "processes", 0, "now", None))
+    mutant("a service with processes that has no target", plan,
+           put("services", 1, "outcome", "no_target"))
+    mutant("a carried flag without the process it is from", glance, drop("carried", 0, "from"))
+    mutant("a key more in who it is from", glance, put("carried", 0, "from", "exe", "x"))
+    mutant("a key more in reclaim", back, put("reclaim", "rate", 1))
+    mutant("a key more in a process of reclaim", back, put("reclaim", "processes", 0, "exe", "x"))
+    mutant("a key more in a unit of reclaim", back, put("reclaim", "units", 0, "rss_kb", 1))
+    mutant("a key more in the sums", back, put("reclaim", "total", "pids", 1))
+    mutant("sums without what came back", back, drop("reclaim", "total", "given_back_kb"))
+    mutant("another way with zeros", back, put("reclaim", "pages_mode", "fine"))
+    mutant("no reclaim", back, drop("reclaim"))
+    mutant("settings in a reclaim", back, put("settings", []))
 mutant("a list for the object", {"x": 1}, lambda m: m.clear())
 END
 if ! python3 judge.py "$schema" >verdicts 2>err; then

@@ -8,7 +8,10 @@
 #include "plan/match.h"
 #include "plan/resolve-procs.h"
 
-/* New processes are started while we work; one that starts faster than this is left to the next run. */
+/*
+ * New processes are started while we work; one that starts faster than this is left to the next
+ * run.
+ */
 #define LOOKS_MAX 10
 
 /* One look at all processes of the units that rules name. */
@@ -51,7 +54,7 @@ static int find_unseen(struct host *h)
 	int e = h->facts.units_error;
 
 	if (e < 0)
-		diag_add(d, SEVERITY_WARNING, NULL, 0,
+		diag_add(d, e == -ENOENT ? SEVERITY_NOTE : SEVERITY_WARNING, NULL, 0,
 			 "the units of this host cannot be seen, so no service is looked at: %s",
 			 e == -ENOENT ? "there are no cgroups of systemd" : strerror(-e));
 	array_foreach(u, &h->facts.units)

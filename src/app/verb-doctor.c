@@ -14,8 +14,8 @@ static void copy_findings(struct diags *to, const struct diags *from)
 }
 
 /*
- * Flags that no rule names. One that came from an ancestor is a surprise to whoever runs the process;
- * one that a process has set itself is its own decision.
+ * Flags that no rule names. One that came from an ancestor is a surprise to whoever runs the
+ * process; one that a process has set itself is its own decision.
  */
 static int find_carried(struct host *h, struct diags *d)
 {

@@ -109,7 +109,8 @@ int records_before(const struct root *root, const struct plan *plan)
 }
 
 /**
- * records_after() - completes the notes with what was found, and drops those of whom nothing was done
+ * records_after() - completes the notes with what was found, and drops those of whom nothing was
+ * done
  * @root: the running host, locked
  * @plan: of services_apply()
  *

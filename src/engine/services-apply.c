@@ -42,13 +42,13 @@ static void judge(const struct root *root, struct plan *plan, struct plan_proc *
 		[INJECT_GONE] = { OUTCOME_GONE, NULL },
 		[INJECT_FORBIDDEN] = { OUTCOME_DENIED, NULL },
 		[INJECT_SECCOMP] = { OUTCOME_DENIED,
-				     "has a seccomp filter, which only a process with CAP_SYS_ADMIN "
-				     "and without a filter of its own may suspend" },
+				     "its seccomp filter may be suspended only with CAP_SYS_ADMIN, and "
+				     "by a process that has none itself" },
 		[INJECT_BUSY] = { OUTCOME_FAILED,
 				  "in a system call that may not be interrupted, all the while" },
 		[INJECT_SHARED] = { OUTCOME_FAILED, "shares its parent's memory, as before exec" },
 		[INJECT_UNSUPPORTED] = { OUTCOME_UNSUPPORTED,
-					 "this machine, or a process without a vdso, is not known" },
+					 "not on this architecture, or not without a vdso" },
 		[INJECT_REJECTED] = { OUTCOME_REJECTED, "the kernel refuses it" },
 		[INJECT_DIFFERS] = { OUTCOME_REJECTED,
 				     "the kernel took the flag, but reads back another one" },
@@ -119,7 +119,10 @@ static bool host_always(const struct root *root, int dirfd, uint64_t *ret_pmd)
 	    knob_read(root, dirfd, "hpage_pmd_size", &k) < 0 ||
 	    parse_uint(k.value, UINT64_MAX, &pmd) < 0)
 		return false;
-	/* A size that has a word of its own would answer for itself; before Linux 6.8 there is none. */
+	/*
+	 * A size that has a word of its own would answer for itself; before Linux 6.8 there is
+	 * none.
+	 */
 	size = arena_printf(&a, "hugepages-%llukB/enabled", (unsigned long long)pmd / 1024);
 	if (!size || (knob_read(root, dirfd, size, &k) == 0 && !streq(k.value, "inherit") &&
 		      !streq(k.value, "always")))

@@ -36,7 +36,9 @@ int services_units(const struct root *root, struct unit_tree *tree, struct facts
 	return 0;
 }
 
-/* What the kernel's word on THP comes to: complete disabling shows from outside, the rest may not. */
+/*
+ * What the kernel's word on THP comes to: complete disabling shows from outside, the rest may not.
+ */
 static int flag_from_outside(const struct facts *f, int thp_enabled)
 {
 	if (thp_enabled == 0)

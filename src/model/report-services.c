@@ -4,7 +4,7 @@
 
 #include <fnmatch.h>
 
-/** flag_word() - the flag of a process, or one that is wanted, as a word; NULL: none that is known */
+/** flag_word() - a process's flag, found or wanted, as a word; NULL: none that is known */
 const char *flag_word(int flag)
 {
 	switch (flag) {

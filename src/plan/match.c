@@ -9,12 +9,12 @@
 /* One rule among those with the same literal pattern. */
 struct literal {
 	uint32_t rule;
-	uint32_t next; /* index in literals, or NONE */
+	uint32_t next; /* index in literals, or NONE: beyond them */
 };
 
 struct glob {
 	const char *pattern;
-	/* What stands before the first and behind the last special character: told apart quickly. */
+	/* What stands before the first and behind the last special character, to say no quickly. */
 	const char *tail;
 	size_t head_len, tail_len;
 	uint32_t rule;
@@ -167,7 +167,7 @@ static int add_rules(struct patterns *p, const char *name, rulelist *list)
 	int r = 0;
 
 	if (strmap_get(&p->index, name, &i))
-		for (; i != NONE && r == 0; i = p->literals.items[i].next)
+		for (; i < p->literals.n && r == 0; i = p->literals.items[i].next)
 			r = add_rule(&p->arena, list, p->literals.items[i].rule);
 	array_foreach(g, &p->globs)
 		if (r == 0 && glob_matches(g, name, len))

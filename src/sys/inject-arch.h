@@ -22,7 +22,7 @@ enum was {
 enum call_class {
 	CALL_GOOD,	/* restarts, with its remaining time */
 	CALL_RUNNING,	/* in none */
-	CALL_TOLERABLE, /* restarts, with its whole time; EINTR if the tracer is killed right there */
+	CALL_TOLERABLE, /* restarts, with its whole time; EINTR if the tracer is killed then */
 	CALL_BAD,	/* may end with a short count */
 };
 

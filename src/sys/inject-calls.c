@@ -144,8 +144,8 @@ static int call_prctl(struct tracer *t, bool set, enum then then, long *ret)
 
 /*
  * Whether the stub may run to its end unwatched, which saves half of the stops: a thread that goes
- * back to its call, where it is found again (not one that runs on), without a filter that would stay
- * suspended meanwhile, and for a flag that /proc/PID/status shows.
+ * back to its call, where it is found again (not one that runs on), without a filter that would
+ * stay suspended meanwhile, and for a flag that /proc/PID/status shows.
  */
 static bool may_fire(const struct tracer *t)
 {

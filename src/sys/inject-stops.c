@@ -100,7 +100,8 @@ int tracer_result(int r)
 }
 
 /**
- * tracer_wait_interrupted() - waits until the thread is in PTRACE_EVENT_STOP, letting signals through
+ * tracer_wait_interrupted() - waits until the thread is in PTRACE_EVENT_STOP, letting signals
+ * through
  *
  * Return: 0; INJECT_GONE; INJECT_BUSY.
  */
@@ -177,8 +178,8 @@ int tracer_check_mode(const struct tracer *t)
 }
 
 /*
- * Writes code where the process itself may not write. PTRACE_POKEDATA does that word by word, at 1 us
- * each; /proc/PID/mem all at once, if the kernel lets it (proc_mem.force_override=).
+ * Writes code where the process itself may not write. PTRACE_POKEDATA does that word by word, at 1
+ * us each; /proc/PID/mem all at once, if the kernel lets it (proc_mem.force_override=).
  */
 static int poke(const struct tracer *t, const unsigned char *bytes, size_t n)
 {

@@ -5,8 +5,8 @@
  * its own way back lies in its memory, the stub in the empty end of its vdso.
  *
  * Registers are exchanged while it is in PTRACE_EVENT_STOP, which is in get_signal(): what they say
- * of an interrupted call is looked at only afterwards (arch_do_signal_or_restart()), so that putting
- * them back there is enough, whether a signal is pending or not.
+ * of an interrupted call is looked at only afterwards (arch_do_signal_or_restart()), so that
+ * putting them back there is enough, whether a signal is pending or not.
  *
  * It is released while it runs, by the end of this thread (exit_ptrace()), never by PTRACE_DETACH:
  * that way this thread still sees a signal that hits the gap in which the kernel restarts a call.
@@ -108,8 +108,8 @@ static bool linger(struct tracer *t)
 }
 
 /*
- * The stub of a thread that was sent through it is removed when the thread has left it. Returns 0 when
- * what was to be set may be looked at.
+ * The stub of a thread that was sent through it is removed when the thread has left it. Returns 0
+ * when what was to be set may be looked at.
  */
 static int settle(struct tracer *t)
 {

@@ -2,7 +2,7 @@
 /*
  * prctl(2) on other processes. All tracing is done in a process of its own, which is forked for a
  * batch and ends with it, in a thread of its own for each target: whatever a target is left in, the
- * end of that thread lets it go. A SIGKILL of the caller does not even interrupt the batch's target.
+ * end of that thread lets it go. A SIGKILL of the caller does not even interrupt the one at hand.
  */
 #include "sys/inject.h"
 

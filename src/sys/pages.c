@@ -14,6 +14,39 @@
 #define MADV_COLD 20 /* Linux 5.4 */
 #endif
 
+static int open_one(const struct root *root, int dir, const char *name)
+{
+	int fd = root_open_below(root, dir, name, O_RDONLY | O_NOCTTY);
+
+	return fd == -ENOENT ? -ESRCH : fd;
+}
+
+static int open_all(const struct root *root, uint64_t start, struct pages *p)
+{
+	char path[sizeof(PATH_PROC) + 16];
+	struct proc proc;
+	int r;
+
+	(void)snprintf(path, sizeof(path), PATH_PROC "/%d", (int)p->pid);
+	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	if (p->pidfd < 0)
+		return -errno;
+	p->dir = root_open(root, path, O_PATH | O_DIRECTORY);
+	if (p->dir < 0)
+		return p->dir == -ENOENT ? -ESRCH : p->dir;
+	p->pagemap = open_one(root, p->dir, "pagemap");
+	if (p->pagemap < 0)
+		return p->pagemap;
+	p->mem = open_one(root, p->dir, "mem");
+	if (p->mem < 0)
+		return p->mem;
+	/* Last: who has the pid now had it all the time. */
+	r = proc_read(root, p->pid, &proc);
+	if (r < 0)
+		return r;
+	return proc.start == start ? 0 : -ESRCH;
+}
+
 /**
  * pages_open() - takes hold of a process
  * @root: the host; the running one
@@ -28,9 +61,7 @@
 int pages_open(const struct root *root, int32_t pid, uint64_t start, uint64_t huge,
 	       struct pages *ret)
 {
-	_cleanup_pages_ struct pages p = PAGES_CLOSED;
-	char path[sizeof(PATH_PROC) + 16];
-	struct proc proc;
+	struct pages p = PAGES_CLOSED;
 	int r;
 
 	if (!root->live)
@@ -38,28 +69,13 @@ int pages_open(const struct root *root, int32_t pid, uint64_t start, uint64_t hu
 	p.pid = pid;
 	p.huge = huge;
 	p.page = (uint64_t)sysconf(_SC_PAGESIZE);
-	p.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (p.pidfd < 0)
-		return -errno;
-	(void)snprintf(path, sizeof(path), PATH_PROC "/%d", (int)pid);
-	p.dir = root_open(root, path, O_PATH | O_DIRECTORY);
-	if (p.dir < 0)
-		return p.dir == -ENOENT ? -ESRCH : p.dir;
-	p.pagemap = root_open_below(root, p.dir, "pagemap", O_RDONLY);
-	if (p.pagemap < 0)
-		return p.pagemap == -ENOENT ? -ESRCH : p.pagemap;
-	p.mem = root_open_below(root, p.dir, "mem", O_RDONLY);
-	if (p.mem < 0)
-		return p.mem == -ENOENT ? -ESRCH : p.mem;
-	/* Last: who has the pid now had it all the time. */
-	r = proc_read(root, pid, &proc);
-	if (r < 0)
+	r = open_all(root, start, &p);
+	if (r < 0) {
+		pages_close(&p);
 		return r;
-	if (proc.start != start)
-		return -ESRCH;
+	}
 	p.scan = pages_can_scan(p.pagemap);
 	*ret = p;
-	p = PAGES_CLOSED;
 	return 0;
 }
 

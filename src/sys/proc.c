@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What /proc says of one process: Documentation/filesystems/proc.rst, proc_pid_stat(5) and others. */
+/* What /proc says of one process: Documentation/filesystems/proc.rst, proc_pid_stat(5). */
 #include "sys/proc.h"
 
 #include <dirent.h>
@@ -310,7 +310,7 @@ static int read_eligible(const struct root *root, int dirfd, uint64_t pmd_bytes)
 }
 
 /**
- * proc_thp_eligible() - whether the kernel would give huge pages to memory that did not ask for them
+ * proc_thp_eligible() - whether memory that did not ask for huge pages may get them
  * @root: the host
  * @pid: which process
  * @pmd_bytes: size of a PMD-sized huge page

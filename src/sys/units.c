@@ -112,7 +112,7 @@ static const char *last_part(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* systemd puts a `_` before a name that could be a file of the kernel's, as "_cpu.service". */
+/* A name that could be a file of the kernel's is kept behind a `_`, as in "_cpu.service". */
 static const char *unescape(const char *name)
 {
 	return name[0] == '_' ? name + 1 : name;

@@ -30,7 +30,7 @@ typedef ARRAY(int32_t) pidlist;
 struct unit_memory {
 	int64_t current_kb;
 	int64_t anon_kb, file_kb, kernel_kb;
-	int64_t hidden_kb; /* charged, but mapped by nobody and no cache: what split pages would free */
+	int64_t hidden_kb; /* charged, but mapped by nobody and no cache: huge pages in part */
 };
 
 int units_read(const struct root *root, struct unit_tree *ret);

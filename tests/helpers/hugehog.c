@@ -42,13 +42,14 @@
 #define HUGE_BYTES (2UL << 20)
 #define PAGE_BYTES 4096UL
 #define SUB_PAGES (HUGE_BYTES / PAGE_BYTES)
-#define KEPT_PAGES 4U /* of each huge page, where the others are given back */
+#define BUCKETS 512UL
+#define KEPT_PAGES 4UL /* of each huge page, where the others are given back */
 
 enum mode { PLAIN, HIDDEN, FORKED, LOCKED };
 
 /* What one kind of operation took, in nanoseconds; counted in eighths of powers of two. */
 struct latency {
-	uint64_t n, worst, count[64 * 8];
+	uint64_t n, worst, count[BUCKETS];
 };
 
 static struct {
@@ -62,7 +63,7 @@ static struct {
 	struct latency touch, fault, map;
 } hog = { .huge = 32 };
 
-static void die(const char *what, int status)
+static _Noreturn void die(const char *what, int status)
 {
 	(void)fprintf(stderr, "hugehog: %s: %s\n", what, strerror(errno));
 	_exit(status);
@@ -79,7 +80,7 @@ static uint64_t now(void)
 static uint64_t note(struct latency *l, uint64_t begin)
 {
 	uint64_t end = now(), took = (end - begin) | 8;
-	unsigned log = 63U - (unsigned)__builtin_clzll(took);
+	size_t log = 63 - (size_t)__builtin_clzll(took);
 
 	l->n++;
 	l->count[log * 8 + (took >> (log - 3)) % 8]++;
@@ -93,7 +94,7 @@ static double quantile(const struct latency *l, double share)
 {
 	uint64_t left = l->n;
 
-	for (unsigned i = 0; i < 64 * 8; i++) {
+	for (size_t i = 0; i < BUCKETS; i++) {
 		left -= l->count[i];
 		if ((double)left <= share * (double)l->n)
 			return (double)((8ULL + i % 8 + 1) << (i / 8)) / 8 / 1000;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,9 +23,10 @@
 
 #define HUGE_BYTES (2UL << 20)
 #define PAGE_BYTES 4096UL
-#define MIB 64U
+#define MIB 64L
 #define HUGE_PAGES (MIB / 2)
 #define KB (MIB * 1024)
+#define HIDDEN 504 /* of 512 base pages, by hide() */
 
 /* A process with huge pages that checks its contents until it is told to end. */
 struct victim {
@@ -36,7 +38,7 @@ struct victim {
 
 /* How its huge pages are filled; what is done to them once they are there. */
 struct plan {
-	unsigned mib;
+	long mib;
 	unsigned full_of_8; /* so many of eight huge pages are full, the others hold one byte */
 	bool hide, lock, share, pin;
 };
@@ -62,7 +64,7 @@ static unsigned char *byte_of(unsigned char *at, const struct plan *plan, size_t
 
 static void fill(unsigned char *at, const struct plan *plan)
 {
-	for (size_t huge = 0; huge < plan->mib / 2; huge++) {
+	for (size_t huge = 0; huge < (size_t)plan->mib / 2; huge++) {
 		if (is_full(plan, huge))
 			memset(at + huge * HUGE_BYTES, 0xee, HUGE_BYTES);
 		*byte_of(at, plan, huge) = value(huge, 0);
@@ -72,7 +74,7 @@ static void fill(unsigned char *at, const struct plan *plan)
 /* All of it, used and not. */
 static bool is_right(unsigned char *at, const struct plan *plan, unsigned round)
 {
-	for (size_t huge = 0; huge < plan->mib / 2; huge++) {
+	for (size_t huge = 0; huge < (size_t)plan->mib / 2; huge++) {
 		unsigned char *used = byte_of(at, plan, huge), *begin = at + huge * HUGE_BYTES;
 		unsigned char rest = is_full(plan, huge) ? 0xee : 0;
 
@@ -83,6 +85,14 @@ static bool is_right(unsigned char *at, const struct plan *plan, unsigned round)
 				return false;
 	}
 	return true;
+}
+
+/* Keeps four base pages at both ends; one between them is used anew, and is a small one now. */
+static void hide(unsigned char *huge)
+{
+	if (madvise(huge + 4 * PAGE_BYTES, HUGE_BYTES - 8 * PAGE_BYTES, MADV_DONTNEED) < 0)
+		_exit(13);
+	*(volatile unsigned char *)(huge + 100 * PAGE_BYTES) = 0;
 }
 
 static unsigned char *make_huge(const struct plan *plan)
@@ -100,12 +110,11 @@ static unsigned char *make_huge(const struct plan *plan)
 	if (madvise(p, size, MADV_COLLAPSE) < 0 ||
 	    prctl(PR_SET_THP_DISABLE, 1UL, 0UL, 0UL, 0UL) < 0)
 		_exit(11);
-	if (plan->lock && mlock(p, size) < 0)
+	/* Not mlock(), which sanitizers replace by nothing. */
+	if (plan->lock && syscall(SYS_mlock, p, size) < 0)
 		_exit(12);
-	for (size_t huge = 0; plan->hide && huge < plan->mib / 2; huge++)
-		if (madvise(p + huge * HUGE_BYTES + 4 * PAGE_BYTES, HUGE_BYTES - 4 * PAGE_BYTES,
-			    MADV_DONTNEED) < 0)
-			_exit(13);
+	for (size_t huge = 0; plan->hide && huge < (size_t)plan->mib / 2; huge++)
+		hide(p + huge * HUGE_BYTES);
 	return p;
 }
 
@@ -119,6 +128,13 @@ static void pin(unsigned char *at)
 		_exit(14);
 }
 
+static void become_sleep(int sig)
+{
+	(void)sig;
+	(void)execl("/bin/sleep", "sleep", "60", (char *)NULL);
+	_exit(16);
+}
+
 /* Never returns. Exit status 0: every value that was read was the right one. */
 static void live(const struct plan *plan, int ready, int control)
 {
@@ -127,6 +143,7 @@ static void live(const struct plan *plan, int ready, int control)
 	char c;
 
 	(void)fcntl(control, F_SETFL, O_NONBLOCK);
+	(void)signal(SIGUSR1, become_sleep);
 	if (plan->pin)
 		pin(at);
 	if (plan->share && fork() == 0) {
@@ -137,7 +154,7 @@ static void live(const struct plan *plan, int ready, int control)
 	if (write(ready, &at, sizeof(at)) != sizeof(at))
 		_exit(15);
 	while (read(control, &c, 1) < 0) {
-		for (size_t huge = 0; huge < plan->mib / 2; huge++) {
+		for (size_t huge = 0; huge < (size_t)plan->mib / 2; huge++) {
 			volatile unsigned char *used = byte_of(at, plan, huge);
 
 			if (*used != value(huge, round))
@@ -194,6 +211,20 @@ static struct reclaim_result reclaim(const struct victim *v, struct reclaim_opti
 	return result;
 }
 
+/* Before Linux 6.12, to split a huge page frees nothing: it is done only if all are to go. */
+static void check_old_kernel(const struct victim *v)
+{
+	struct reclaim_result r = reclaim(v, (struct reclaim_options){ 0 });
+
+	ck_assert_int_eq(r.splits, 0);
+	ck_assert_int_eq(r.huge_after_kb, KB);
+	r = reclaim(v, (struct reclaim_options){ .all = true });
+	ck_assert_int_eq(r.splits, HUGE_PAGES);
+	ck_assert_int_eq(r.refused, 0);
+	ck_assert_int_eq(r.huge_after_kb, 0);
+	ck_assert_int_le(r.rss_before_kb - r.rss_after_kb, KB / 100);
+}
+
 START_TEST(empty_parts_come_back)
 {
 	struct victim v = start_victim((struct plan){ .mib = MIB });
@@ -201,9 +232,14 @@ START_TEST(empty_parts_come_back)
 
 	ck_assert_int_eq(reclaim_measure(&host, v.pid, v.start, 0, &r), 0);
 	ck_assert_int_eq(r.huge_before_kb, KB);
-	ck_assert_int_ge(r.empty_kb, KB * 95 / 100);
 	ck_assert_int_eq(r.hidden_before_kb, 0);
 	ck_assert_int_eq(r.rss_after_kb, -1);
+	if (!r.frees_empty) {
+		check_old_kernel(&v);
+		end_victim(&v);
+		return;
+	}
+	ck_assert_int_ge(r.empty_kb, KB * 95 / 100);
 
 	r = reclaim(&v, (struct reclaim_options){ 0 });
 	ck_assert_int_eq(r.huge_before_kb, KB);
@@ -211,8 +247,7 @@ START_TEST(empty_parts_come_back)
 	ck_assert_int_eq(r.splits, HUGE_PAGES);
 	ck_assert_int_eq(r.refused + r.full + r.shared + r.locked, 0);
 	ck_assert(!r.interrupted);
-	if (r.frees_empty)
-		ck_assert_int_ge(r.rss_before_kb - r.rss_after_kb, KB * 99 / 100);
+	ck_assert_int_ge(r.rss_before_kb - r.rss_after_kb, KB * 99 / 100);
 
 	/* Nothing is left to do. */
 	r = reclaim(&v, (struct reclaim_options){ .all = true });
@@ -227,6 +262,11 @@ START_TEST(full_ones_stay_huge)
 	struct victim v = start_victim((struct plan){ .mib = MIB, .full_of_8 = 6 });
 	struct reclaim_result r = reclaim(&v, (struct reclaim_options){ 0 });
 
+	if (!r.frees_empty) {
+		check_old_kernel(&v);
+		end_victim(&v);
+		return;
+	}
 	ck_assert_int_eq(r.full, HUGE_PAGES / 8 * 6);
 	ck_assert_int_eq(r.splits, HUGE_PAGES / 8 * 2);
 	ck_assert_int_eq(r.huge_after_kb, KB / 8 * 6);
@@ -248,7 +288,7 @@ START_TEST(hidden_memory_comes_back)
 	struct reclaim_result r = reclaim(&v, (struct reclaim_options){ 0 });
 
 	ck_assert_int_eq(r.huge_before_kb, 0);
-	ck_assert_int_eq(r.hidden_before_kb, KB / 512 * 508);
+	ck_assert_int_eq(r.hidden_before_kb, KB / 512 * HIDDEN);
 	ck_assert_int_eq(r.hidden_after_kb, 0);
 	ck_assert_int_eq(r.splits, 0);
 	end_victim(&v);
@@ -258,7 +298,7 @@ END_TEST
 START_TEST(locked_memory_is_left)
 {
 	struct victim v = start_victim((struct plan){ .mib = MIB, .lock = true });
-	struct reclaim_result r = reclaim(&v, (struct reclaim_options){ 0 });
+	struct reclaim_result r = reclaim(&v, (struct reclaim_options){ .all = true });
 
 	ck_assert_int_eq(r.locked, HUGE_PAGES);
 	ck_assert_int_eq(r.splits, 0);
@@ -271,12 +311,14 @@ END_TEST
 START_TEST(shared_memory_is_left)
 {
 	struct victim v = start_victim((struct plan){ .mib = MIB, .share = true });
-	struct reclaim_result r = reclaim(&v, (struct reclaim_options){ .sample = 4096 });
+	struct reclaim_result r = reclaim(&v,
+					  (struct reclaim_options){ .sample = 4096, .all = true });
 
 	ck_assert_int_eq(r.shared, HUGE_PAGES);
 	ck_assert_int_eq(r.splits, 0);
 	ck_assert_int_eq(r.huge_after_kb, KB);
-	ck_assert_int_ge(r.empty_kb, KB * 95 / 100);
+	if (r.frees_empty)
+		ck_assert_int_ge(r.empty_kb, KB * 95 / 100);
 	end_victim(&v);
 }
 END_TEST
@@ -284,7 +326,7 @@ END_TEST
 START_TEST(pinned_page_is_refused)
 {
 	struct victim v = start_victim((struct plan){ .mib = MIB, .pin = true });
-	struct reclaim_result r = reclaim(&v, (struct reclaim_options){ 0 });
+	struct reclaim_result r = reclaim(&v, (struct reclaim_options){ .all = true });
 
 	ck_assert_int_eq(r.splits, HUGE_PAGES);
 	ck_assert_int_eq(r.refused, 1);
@@ -296,7 +338,7 @@ END_TEST
 /* What a run tells on its way, and what is done to it there. */
 struct watch {
 	struct victim *victim;
-	bool kill, exec_other, stop_it;
+	bool kill, exec, stop_it;
 	volatile sig_atomic_t stop;
 	unsigned n;
 	struct reclaim_progress last;
@@ -314,21 +356,29 @@ static void on_progress(const struct reclaim_progress *p, void *data)
 		w->stop = 1;
 	if (w->kill)
 		ck_assert_int_eq(kill(w->victim->pid, SIGKILL), 0);
+	if (w->exec)
+		ck_assert_int_eq(kill(w->victim->pid, SIGUSR1), 0);
+	while (w->exec) {
+		struct proc proc;
+
+		ck_assert_int_eq(proc_read(&host, w->victim->pid, &proc), 0);
+		w->exec = !streq(proc.comm, "sleep");
+	}
 }
 
 START_TEST(progress_is_told)
 {
 	struct victim v = start_victim((struct plan){ .mib = 2 * MIB });
 	struct watch w = { .victim = &v };
-	struct reclaim_options options = { .progress = on_progress, .data = &w };
+	struct reclaim_options options = { .all = true, .progress = on_progress, .data = &w };
 	struct reclaim_result r = reclaim(&v, options);
 
 	ck_assert_int_eq(r.splits, 2 * HUGE_PAGES);
 	ck_assert_int_eq(w.n, 2);
-	ck_assert_int_eq(w.last.done, 2UL * MIB << 20);
-	ck_assert_int_eq(w.last.total, 2UL * MIB << 20);
+	ck_assert_int_eq(w.last.done, 2 * MIB << 20);
+	ck_assert_int_eq(w.last.total, 2 * MIB << 20);
 	if (r.frees_empty)
-		ck_assert_int_ge(w.last.freed, (2UL * MIB << 20) * 99 / 100);
+		ck_assert_int_ge(w.last.freed, (2 * MIB << 20) * 99 / 100);
 	end_victim(&v);
 }
 END_TEST
@@ -337,17 +387,18 @@ START_TEST(stops_when_told)
 {
 	struct victim v = start_victim((struct plan){ .mib = 2 * MIB });
 	struct watch w = { .victim = &v, .stop_it = true };
-	struct reclaim_options options = { .progress = on_progress, .data = &w, .stop = &w.stop };
+	struct reclaim_options options = {
+		.all = true, .progress = on_progress, .data = &w, .stop = &w.stop
+	};
 	struct reclaim_result r = reclaim(&v, options);
 
 	ck_assert(r.interrupted);
 	ck_assert_int_eq(r.splits, HUGE_PAGES);
 	ck_assert_int_eq(r.huge_after_kb, KB);
-	ck_assert_int_ge(r.rss_before_kb, r.rss_after_kb);
 
-	r = reclaim(&v, (struct reclaim_options){ 0 });
+	r = reclaim(&v, (struct reclaim_options){ .all = true });
 	ck_assert(!r.interrupted);
-	ck_assert_int_eq(r.splits, HUGE_PAGES);
+	ck_assert_int_ge(r.splits, HUGE_PAGES); /* old kernels do not tell which are left */
 	ck_assert_int_eq(r.huge_after_kb, 0);
 	end_victim(&v);
 }
@@ -357,7 +408,7 @@ START_TEST(process_that_ends_midway)
 {
 	struct victim v = start_victim((struct plan){ .mib = 2 * MIB });
 	struct watch w = { .victim = &v, .kill = true };
-	struct reclaim_options options = { .progress = on_progress, .data = &w };
+	struct reclaim_options options = { .all = true, .progress = on_progress, .data = &w };
 	struct reclaim_result r = { .splits = 4711 };
 
 	ck_assert_int_eq(reclaim_process(&host, v.pid, v.start, &options, &r), -ESRCH);
@@ -368,6 +419,25 @@ START_TEST(process_that_ends_midway)
 	ck_assert_int_eq(waitpid(v.pid, NULL, 0), v.pid);
 	ck_assert_int_eq(reclaim_process(&host, v.pid, v.start, &options, &r), -ESRCH);
 	ck_assert_int_eq(r.splits, 4711);
+	(void)close(v.control);
+}
+END_TEST
+
+START_TEST(process_that_becomes_another_program)
+{
+	struct victim v = start_victim((struct plan){ .mib = 2 * MIB });
+	struct watch w = { .victim = &v, .exec = true };
+	struct reclaim_options options = { .all = true, .progress = on_progress, .data = &w };
+	struct reclaim_result r;
+	int status;
+
+	ck_assert_int_eq(reclaim_process(&host, v.pid, v.start, &options, &r), -ESRCH);
+	ck_assert_int_eq(w.n, 1);
+	ck_assert_int_eq(reclaim_process(&host, v.pid, v.start, &options, &r), 0);
+	ck_assert_int_eq(r.huge_before_kb, 0);
+	ck_assert_int_eq(kill(v.pid, SIGTERM), 0);
+	ck_assert_int_eq(waitpid(v.pid, &status, 0), v.pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 	(void)close(v.control);
 }
 END_TEST
@@ -398,11 +468,11 @@ START_TEST(rate_is_kept)
 	double seconds;
 
 	ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &begin), 0);
-	(void)reclaim(&v, (struct reclaim_options){ .max_rate = (uint64_t)MIB << 21 });
+	(void)reclaim(&v, (struct reclaim_options){ .all = true, .max_rate = (uint64_t)MIB << 21 });
 	ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &end), 0);
 	seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
 	ck_assert_double_ge(seconds, 0.49);
-	ck_assert_double_le(seconds, 2);
+	ck_assert_double_le(seconds, 10);
 	end_victim(&v);
 }
 END_TEST
@@ -430,7 +500,7 @@ START_TEST(without_pagemap_scan)
 	ck_assert_int_eq(pages_open(&host, v.pid, v.start, HUGE_BYTES, &q), 0);
 	q.scan = false;
 	ck_assert_int_eq(pages_find_mapped(&q, &host, NULL, &scratch, &addresses, &bytes), 0);
-	ck_assert_int_eq(bytes, (MIB << 20) / 512 * 508);
+	ck_assert_int_eq(bytes, (MIB << 20) / 512 * HIDDEN);
 	ck_assert_int_eq(addresses.n, HUGE_PAGES);
 	ck_assert_int_eq(pages_find_huge(&q, &host, &scratch, &ranges, &bytes), 0);
 	ck_assert_int_eq(bytes, 0);
@@ -568,6 +638,7 @@ int main(void)
 	tcase_add_test(c, progress_is_told);
 	tcase_add_test(c, stops_when_told);
 	tcase_add_test(c, process_that_ends_midway);
+	tcase_add_test(c, process_that_becomes_another_program);
 	tcase_add_test(c, another_process_is_not_touched);
 	tcase_add_test(c, rate_is_kept);
 	c = new_case(s, "pages");

@@ -401,7 +401,9 @@ END_TEST
 
 START_TEST(names_may_hold_anything)
 {
-	static const char *const names[] = { "a) b (", ")", "(", "a b", "x\ny) R 1", "", ") R 1 1" };
+	static const char *const names[] = {
+		"a) b (", ")", "(", "a b", "x\ny) R 1", "", ") R 1 1",
+	};
 	struct proc p = { 0 };
 
 	add_process(5, "status", arena_printf(&scratch, STATUS, "", 1, 0));
