@@ -52,9 +52,9 @@ static int measure(int32_t pid, uint64_t start)
 	_cleanup_arena_ struct arena a = { 0 };
 	_cleanup_pages_ struct pages p = PAGES_CLOSED;
 	page_addresses partly;
-	page_ranges ranges;
-	struct pages_sample sample;
-	uint64_t huge, hidden;
+	page_ranges ranges = { 0 };
+	struct pages_sample sample = { 0 };
+	uint64_t huge = 0, hidden = 0;
 	double t = now_ms();
 	int r = pages_open(&host, pid, start, HUGE_BYTES, &p);
 
@@ -84,8 +84,8 @@ static int measure(int32_t pid, uint64_t start)
 int main(int argc, char **argv)
 {
 	struct reclaim_options options = { 0 };
-	struct reclaim_result res;
-	struct proc proc;
+	struct reclaim_result res = { 0 };
+	struct proc proc = { 0 };
 	double t;
 	int r;
 

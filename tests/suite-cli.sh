@@ -516,6 +516,56 @@ END
 run 0 "$ctl" --root tree --policy /p/rules.conf --role by-option --policy /etc/thpd/thpd.conf plan
 out_has "a rule that never counts is told" '^a.service +disable .*loses to /p/rules.conf:3$'
 
+# --- services, on a tree
+new_tree debian13-6.12
+rm -r tree/etc/thpd
+echo ro >tree/proc/cmdline
+# process UNIT PID COMM THP_ENABLED: a process of a unit, of a number that no process can have
+process() {
+	mkdir -p "tree/sys/fs/cgroup/system.slice/$1" "tree/proc/$2"
+	echo "$2" >>"tree/sys/fs/cgroup/system.slice/$1/cgroup.procs"
+	echo "$2 ($3) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 $2 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0" \
+		>"tree/proc/$2/stat"
+	printf 'Name:\t%s\nState:\tS (sleeping)\nPid:\t%s\nPPid:\t1\nTracerPid:\t0\nUid:\t0\t0\t0\t0\n' \
+		"$3" "$2" >"tree/proc/$2/status"
+	printf 'VmRSS:\t30720 kB\nThreads:\t1\nTHP_enabled:\t%s\nSeccomp:\t0\n' "$4" >>"tree/proc/$2/status"
+}
+mkdir -p tree/sys/fs/cgroup/system.slice
+echo memory >tree/sys/fs/cgroup/cgroup.controllers
+: >tree/sys/fs/cgroup/cgroup.procs
+process good.service 4194401 good 0
+process bad.service 4194402 bad 0
+process bad.service 4194403 worse 1
+cat >services.conf <<-'END'
+	host {
+	    service '*.service' { thp = disable }
+	    service 'idle.service' { thp = disable  apply = start }
+	}
+END
+cp services.conf tree/
+exits "plan with services" 1 "$ctl" --root tree --policy /services.conf plan
+out_has "plan: a service" '^bad.service +disable +1 ok, 1 drifted +set now +watch +drifted +/services.conf:2$'
+out_has "plan: what is to change in it" '^    4194403 worse  clear -> disable  drifted$'
+out_has "plan: a rule that matches nothing" '^idle.service +disable +at next start +watch +no_target '
+out_has "plan: the result" '^1 to change: 3 processes in 2 services \(2 ok, 1 drifted\), 1 service rule matches nothing$'
+is "plan: what is right is not listed" "$(grep -c '^    419440[12] ' out)" 0
+exits "plan -v with services" 1 "$ctl" --root tree --policy /services.conf -v plan
+is "plan -v: it is" "$(grep -c '^    419440[12] [a-z]*  disable  ok$' out)" 2
+exits "verify with services" 1 "$ctl" --root tree --policy /services.conf verify
+out_has "verify: the result" '^not in compliance: 3 processes in 2 services '
+exits "status with services" 0 "$ctl" --root tree --policy /services.conf status
+is "status: the worst first" "$(sed -n 's/^\([a-z]*\)\.service .*/\1/p' out | tr '\n' ' ')" "bad good idle "
+out_has "status: how many are right" '^bad.service +disable +1/2 +60.0 MiB .* drifted$'
+out_has "status: in all" '^2 services, 1 not in order: RSS 90.0 MiB'
+exits "status --failed" 0 "$ctl" --root tree --policy /services.conf status --failed
+is "status --failed: these alone" "$(grep -c '^[a-z]*\.service ' out)" 1
+out_has "status --failed: says so" '^2 services, 1 not in order, 1 shown: '
+exits "status --unit" 0 "$ctl" --root tree --policy /services.conf status --unit 'g*' --unit 'idle.*'
+is "status --unit: these alone" "$(sed -n 's/^\([a-z]*\)\.service .*/\1/p' out | tr '\n' ' ')" "good idle "
+out_has "status --unit: all count" '^not in compliance: 3 processes in 2 services '
+exits "status --failed --unit" 0 "$ctl" --root tree --policy /services.conf --json status --failed --unit 'g*'
+is "status --failed --unit: nothing is left" "$(grep -c '"pid"' out)" 0
+
 # --- standard output that takes nothing
 new_tree debian13-6.12
 if [ -c /dev/full ]; then

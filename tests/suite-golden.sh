@@ -43,7 +43,7 @@ compare() {
 
 # outcome NAME: how many settings of the report in $tmp/out have this outcome
 outcome() {
-	grep -c "\"outcome\": \"$1\"" "$tmp/out"
+	sed -n '/^  "settings": \[/,/^  \]/p' "${2:-$tmp/out}" | grep -c "\"outcome\": \"$1\""
 }
 
 count=0
@@ -71,20 +71,25 @@ for dir in "$hosts"/*/; do
 		wanted_changed=0
 		;;
 	*)
-		wanted_changed=$(grep -c '"outcome": "drifted"' now)
+		wanted_changed=$(outcome drifted now)
 		[ "$wanted_changed" -gt 0 ] || fail "$host: has something to change"
 		;;
 	esac
-	check "$host: apply" run 0 "$THPCTL" --root "$host" --json apply
+	# The processes of a tree are nobody's here: what they have drifted from stays so.
+	rest=0
+	case $host in
+	*-services) rest=1 ;;
+	esac
+	check "$host: apply" run $rest "$THPCTL" --root "$host" --json apply
 	is "$host: apply changes what plan announced" "$(outcome changed)" "$wanted_changed"
 	if [ "$(outcome changed)$(outcome ok)" != 00 ]; then
 		check "$host: the values from before are saved" test -s "$host/run/thpd/original.json"
 	fi
-	check "$host: verify is content" run 0 "$THPCTL" --root "$host" --json verify
+	check "$host: verify is content" run $rest "$THPCTL" --root "$host" --json verify
 	is "$host: verify finds nothing drifted" "$(outcome drifted)" 0
 	cp -R "$host" "$host.applied"
-	check "$host: plan has nothing to change" run 0 "$THPCTL" --root "$host" plan
-	check "$host: second apply" run 0 "$THPCTL" --root "$host" --json apply
+	check "$host: plan has nothing to change" run $rest "$THPCTL" --root "$host" plan
+	check "$host: second apply" run $rest "$THPCTL" --root "$host" --json apply
 	is "$host: second apply: nothing changed" "$(outcome changed)" 0
 	check "$host: second apply leaves every file" diff -r --no-dereference "$host.applied" "$host"
 	check "$host: restore" run 0 "$THPCTL" --root "$host" --json restore

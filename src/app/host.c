@@ -32,6 +32,7 @@ void host_forget(struct host *h)
 {
 	h->knobs = close_fd(h->knobs);
 	units_free(&h->units);
+	h->reclaim = (struct reclaim_report){ 0 };
 	plan_free(&h->plan);
 	facts_free(&h->facts);
 	policy_free(&h->policy);

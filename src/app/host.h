@@ -5,7 +5,7 @@
 #include "app/cli.h"
 #include "engine/policy-files.h"
 #include "model/facts.h"
-#include "model/plan.h"
+#include "model/report.h"
 #include "plan/match.h"
 #include "sys/root.h"
 #include "sys/units.h"
@@ -22,7 +22,8 @@ struct host {
 	struct diags diags; /* faults of the policy */
 	struct unit_tree units;
 	struct match_needs needs;
-	int knobs; /* the directory of the settings, or negative errno */
+	struct reclaim_report reclaim; /* of what `apply` gave back, in memory of the plan's */
+	int knobs;		       /* the directory of the settings, or negative errno */
 };
 
 int host_open(const struct cli *cli, struct host *ret);

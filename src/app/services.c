@@ -2,7 +2,7 @@
 /* The steps that the verbs have in common where services are concerned. */
 #include "app/services.h"
 
-#include "engine/reclaim.h"
+#include "app/reclaim.h"
 #include "engine/records.h"
 #include "engine/services.h"
 #include "plan/match.h"
@@ -90,31 +90,27 @@ int services_read(struct host *h)
 static int reclaim_where_wanted(struct host *h)
 {
 	const struct reclaim_options options = { .max_rate = MAX_RATE_DEFAULT };
-	struct plan_proc *pp;
+	const struct plan_proc *pp;
+	int r = 0;
 
 	array_foreach(pp, &h->plan.procs) {
 		const struct rule *rule = h->plan.rules.items[pp->rule].rule;
 		bool set = pp->outcome == OUTCOME_CHANGED;
-		struct reclaim_result m;
-		int r;
 
 		if (!(rule->reclaim == RECLAIM_YES && (set || pp->outcome == OUTCOME_OK)) &&
 		    !(rule->reclaim == RECLAIM_ONCE && set))
 			continue;
+		/* Where nothing keeps the kernel from making huge pages anew, it would be in vain. */
 		if (pp->mode != THP_MODE_DISABLE && pp->mode != THP_MODE_MADVISE)
 			continue;
-		r = reclaim_process(&h->root, pp->fact->pid, pp->fact->start, &options, &m);
-		if (r == -ENOMEM)
-			return r;
+		if (h->reclaim.procs.n == 0)
+			r = reclaim_charge(h, false, &h->reclaim);
+		if (r == 0)
+			r = reclaim_add(h, pp, NULL, &options, &h->reclaim);
 		if (r < 0)
-			pp->note = arena_printf(&h->plan.arena, "memory not given back: %s",
-						strerror(-r));
-		else if (m.rss_before_kb - m.rss_after_kb >= 1024)
-			pp->note = arena_printf(&h->plan.arena, "gave back %lld MiB",
-						(long long)(m.rss_before_kb - m.rss_after_kb) /
-							1024);
+			return r;
 	}
-	return 0;
+	return h->reclaim.procs.n ? reclaim_charge(h, true, &h->reclaim) : 0;
 }
 
 /**
@@ -130,7 +126,8 @@ int services_set(struct host *h)
 	size_t rest = 1;
 	int r = 0;
 
-	if (h->plan.procs.n == 0)
+	/* The pids of a tree are nobody's here. */
+	if (h->plan.procs.n == 0 || !h->root.live)
 		return 0;
 	for (int i = 0; rest > 0 && i < LOOKS_MAX && r >= 0; i++) {
 		struct plan_proc *earlier;
@@ -167,7 +164,7 @@ int services_restore(struct host *h)
 	_cleanup_flags_ struct flag_records records = { 0 };
 	const struct services_needs needs = { 0 };
 	struct unit_fact *u;
-	int r = records_load(&h->root, &records);
+	int r = h->root.live ? records_load(&h->root, &records) : 0;
 
 	if (r < 0 || records.list.n == 0)
 		return r;

@@ -2,6 +2,7 @@
 #include <fnmatch.h>
 
 #include "app/progress.h"
+#include "app/reclaim.h"
 #include "app/services.h"
 #include "app/verbs.h"
 #include "engine/collect.h"
@@ -12,7 +13,6 @@
 struct job {
 	struct host *h;
 	struct reclaim_report report;
-	struct arena arena;
 	bool always; /* the host gives huge pages to everybody */
 	bool missing;
 	struct progress progress;
@@ -90,107 +90,14 @@ static const char *why_not(const struct job *j, const struct plan_proc *pp)
 	return NULL;
 }
 
-static void take_over(struct reclaim_proc *p, const struct reclaim_result *m, bool dry_run)
-{
-	p->rss_before_kb = m->rss_before_kb;
-	p->rss_after_kb = dry_run ? -1 : m->rss_after_kb;
-	p->huge_before_kb = m->huge_before_kb;
-	p->huge_after_kb = dry_run ? -1 : m->huge_after_kb;
-	p->empty_kb = m->empty_kb;
-	p->splits = m->splits;
-	p->refused = m->refused;
-}
-
-static void judge(struct job *j, struct reclaim_proc *p, const struct reclaim_result *m, int r)
-{
-	if (r == -ESRCH) {
-		p->outcome = OUTCOME_GONE;
-	} else if (r == -EPERM || r == -EACCES) {
-		p->outcome = OUTCOME_DENIED;
-		p->error = -r;
-		p->note = "needs CAP_SYS_PTRACE and CAP_SYS_NICE";
-	} else if (r < 0) {
-		p->outcome = OUTCOME_FAILED;
-		p->error = -r;
-		p->note = arena_strdup(&j->arena, strerror(-r));
-	} else {
-		take_over(p, m, j->report.dry_run);
-		p->outcome = m->splits > 0 && !j->report.dry_run ? OUTCOME_CHANGED : OUTCOME_OK;
-		if (m->interrupted)
-			p->note = "interrupted: the rest is as it was";
-		else if (m->locked > 0)
-			p->note = "a part is locked in memory, and cannot be split";
-		j->report.interrupted |= m->interrupted;
-		j->report.pages_mode = m->frees_empty ? PAGES_ZERO_FREED : PAGES_ZERO_KEPT;
-	}
-}
-
-static int work_on(struct job *j, const struct plan_proc *pp)
-{
-	const struct cli *cli = j->h->cli;
-	struct reclaim_proc *p = array_add(&j->arena, &j->report.procs);
-	struct reclaim_options options = { .max_rate = cli->max_rate,
-					   .all = cli->all,
-					   .stop = &progress_stop,
-					   .progress = progress_show,
-					   .data = &j->progress };
-	struct reclaim_result m;
-	const char *no = why_not(j, pp);
-	int r;
-
-	if (!p)
-		return -ENOMEM;
-	*p = (struct reclaim_proc){ .pid = pp->fact->pid,
-				    .comm = pp->fact->comm,
-				    .unit = pp->unit == UNIT_NONE ?
-						    NULL :
-						    j->h->plan.units.items[pp->unit].fact->name,
-				    .rss_before_kb = -1,
-				    .rss_after_kb = -1,
-				    .huge_before_kb = -1,
-				    .huge_after_kb = -1,
-				    .empty_kb = -1,
-				    .outcome = OUTCOME_DENIED,
-				    .note = no };
-	if (pp->fact->error == -ESRCH)
-		p->outcome = OUTCOME_GONE;
-	if (no || pp->fact->error)
-		return 0;
-	j->progress.what = pp->fact->comm;
-	r = cli->dry_run ?
-		    reclaim_measure(&j->h->root, pp->fact->pid, pp->fact->start, 0, &m) :
-		    reclaim_process(&j->h->root, pp->fact->pid, pp->fact->start, &options, &m);
-	if (r == -ENOMEM)
-		return r;
-	judge(j, p, &m, r);
-	return 0;
-}
-
-/* What the units are charged with, before (@after false) or after the work. */
-static int charge(struct job *j, bool after)
-{
-	const struct plan_unit *pu;
-	struct host *h = j->h;
-
-	array_foreach(pu, &h->plan.units) {
-		struct reclaim_unit *u;
-		struct unit_memory m = { .current_kb = -1, .hidden_kb = -1 };
-
-		u = after ? &j->report.units.items[pu_i] : array_add(&j->arena, &j->report.units);
-		if (!u)
-			return -ENOMEM;
-		u->name = pu->fact->name;
-		(void)unit_memory(&h->root, &h->units, (uint32_t)(pu->fact - h->facts.units.items),
-				  &m);
-		*(after ? &u->current_after_kb : &u->current_before_kb) = m.current_kb;
-		*(after ? &u->hidden_after_kb : &u->hidden_before_kb) = m.hidden_kb;
-	}
-	return 0;
-}
-
 static int run(struct job *j, struct diags *d)
 {
 	struct host *h = j->h;
+	const struct reclaim_options options = { .max_rate = h->cli->max_rate,
+						 .all = h->cli->all,
+						 .stop = &progress_stop,
+						 .progress = progress_show,
+						 .data = &j->progress };
 	const struct plan_proc *pp;
 	struct knob k;
 	int r = collect_host(&h->root, &h->facts);
@@ -206,15 +113,16 @@ static int run(struct job *j, struct diags *d)
 	if (r == 0)
 		r = choose_procs(j, d);
 	if (r == 0)
-		r = charge(j, false);
+		r = reclaim_charge(h, false, &j->report);
 	progress_catch();
 	for (size_t i = 0; r == 0 && i < h->plan.procs.n && !progress_stop; i++) {
 		pp = &h->plan.procs.items[i];
-		r = work_on(j, pp);
+		j->progress.what = pp->fact->comm;
+		r = reclaim_add(h, pp, why_not(j, pp), &options, &j->report);
 	}
-	j->report.interrupted |= progress_stop;
+	j->report.interrupted |= progress_stop != 0;
 	progress_clear(&j->progress);
-	return r < 0 ? r : charge(j, true);
+	return r < 0 ? r : reclaim_charge(h, true, &j->report);
 }
 
 /** verb_reclaim() - gives back the empty parts of running processes' huge pages */
@@ -233,16 +141,12 @@ int verb_reclaim(struct host *h, const struct report_style *style)
 	if (!h->root.live)
 		return trouble(h, 0, "reclaim works on the running host alone, not on --root");
 	r = run(&j, &d);
-	if (r < 0) {
-		arena_free(&j.arena);
+	if (r < 0)
 		return trouble(h, r, "cannot look at the processes");
-	}
 	reclaim_total(&j.report, &totals);
 	rep.reclaim = &j.report;
 	rep.facts = &h->facts;
 	rep.exit_status = totals.failed > 0 || j.missing || j.report.interrupted ? EXIT_NOT_ALL :
 										   EXIT_GOOD;
-	r = say(h, &rep, style);
-	arena_free(&j.arena);
-	return r;
+	return say(h, &rep, style);
 }

@@ -138,6 +138,11 @@ static int status_of(const struct host *h)
 	struct report_counts c;
 
 	report_count(&h->plan, &c);
+	/* What the policy says is to be left alone, `apply` has not failed to change. */
+	if (h->cli->verb == VERB_APPLY)
+		return c.failed > c.left ? EXIT_NOT_ALL : EXIT_GOOD;
+	if (h->cli->verb == VERB_PLAN)
+		return c.to_change || c.failed > c.left ? EXIT_NOT_ALL : EXIT_GOOD;
 	return c.failed ? EXIT_NOT_ALL : EXIT_GOOD;
 }
 
@@ -264,6 +269,7 @@ int verb_apply(struct host *h, const struct report_style *style)
 	if (r < 0)
 		return trouble(h, r, "not all services could be set");
 	rep = make_report(h, status_of(h));
+	rep.reclaim = h->reclaim.procs.n ? &h->reclaim : NULL;
 	return say(h, &rep, style);
 }
 

@@ -111,6 +111,8 @@ int services_carried(const struct root *root, const struct plan *plan, struct ar
 					    .flag = THP_WANT_DISABLE,
 					    .carrier = carrier ? carrier->pid : 0,
 					    .carrier_comm = carrier ? carrier->comm : NULL };
+		if (unit_of(root, k->pid, a, &c->unit) == -ENOMEM)
+			return -ENOMEM;
 	}
 	return 0;
 }

@@ -23,6 +23,7 @@ typedef ARRAY(struct service_row) service_rows;
 
 const char *flag_word(int flag);
 
+void add_known(int64_t *sum, int64_t kb);
 unsigned int outcome_severity(enum outcome o);
 int service_rows_make(const struct report *r, struct arena *a, service_rows *ret);
 const char *list_outcomes(struct arena *a, const size_t *by_outcome);

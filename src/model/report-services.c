@@ -47,7 +47,8 @@ static int compare_procs(const void *a, const void *b)
 	return x->fact->pid < y->fact->pid ? -1 : x->fact->pid > y->fact->pid;
 }
 
-static void add_known(int64_t *sum, int64_t kb)
+/** add_known() - adds a figure to a sum; either may be -1, not known */
+void add_known(int64_t *sum, int64_t kb)
 {
 	if (kb >= 0)
 		*sum = (*sum < 0 ? 0 : *sum) + kb;

@@ -94,10 +94,13 @@ const char *proc_line(struct arena *a, const struct plan_proc *p)
 	const char *found = flag_word(p->found), *wanted = flag_word(thp_mode_flag(p->mode));
 	bool moves = wanted && !(found && streq(found, wanted));
 
+	if (!found)
+		found = p->fact->thp_enabled == 1 ? "not disabled" : "unknown";
+
 	return arena_printf(a, "    %d %s  %s%s%s  %s%s%s", p->fact->pid,
-			    comm_text(a, p->fact->comm), found ? found : "unknown",
-			    moves ? " -> " : "", moves ? wanted : "", outcome_words[p->outcome],
-			    p->note ? "  " : "", p->note ? p->note : "");
+			    comm_text(a, p->fact->comm), found, moves ? " -> " : "",
+			    moves ? wanted : "", outcome_words[p->outcome], p->note ? "  " : "",
+			    p->note ? p->note : "");
 }
 
 static void add_lines(struct table *t, struct arena *a, const struct service_row *row, bool all)

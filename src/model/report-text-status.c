@@ -81,32 +81,48 @@ static void add_row(struct table *t, struct arena *a, const struct service_row *
 					   size_text(a, row->procs[i]->fact->anon_huge_kb)));
 }
 
-/* "1000 services, 12 of them not in order; 3 shown: RSS 1.2 GiB, 800.0 MiB in huge pages, ..." */
-static const char *summary(struct arena *a, const service_rows *rows, size_t shown)
+/* ", 800.0 MiB in huge pages"; nothing when it is not known. */
+static const char *figure(struct arena *a, const char *before, int64_t kb, const char *behind)
 {
-	int64_t rss = 0, huge = 0, hidden = 0;
-	const struct service_row *row;
-	const struct plan_unit *last = NULL;
-	size_t n = 0, bad = 0;
+	return kb < 0 ? "" : arena_printf(a, "%s%s%s", before, size_text(a, kb), behind);
+}
 
+/*
+ * "1000 services, 12 not in order, 3 shown: RSS 1.2 GiB, 800.0 MiB in huge pages, 0 hidden": a unit
+ * that has several rules has several rows, and counts once.
+ */
+static const char *summary(struct arena *a, const struct plan *plan, const service_rows *rows)
+{
+	enum { BAD = 1, SHOWN = 2 };
+	unsigned char *seen = arena_alloc(a, plan->units.n + 1);
+	size_t n = 0, shown = 0, bad = 0;
+	int64_t rss = -1, huge = -1, hidden = -1;
+	const struct service_row *row;
+	const struct plan_unit *u;
+
+	if (!seen)
+		return NULL;
 	array_foreach(row, rows) {
-		n += row->n > 0;
-		bad += proc_outcome_failed(row->outcome) && row->n > 0;
-		rss += row->rss_kb > 0 ? row->rss_kb : 0;
-		huge += row->anon_huge_kb > 0 ? row->anon_huge_kb : 0;
-		/* A unit with several rules is charged once. */
-		if (row->unit && row->unit != last && unit_of(row)->hidden_kb > 0)
-			hidden += unit_of(row)->hidden_kb;
-		last = row->unit ? row->unit : last;
+		if (!row->unit)
+			continue;
+		seen[row->unit - plan->units.items] |=
+			(unsigned char)((proc_outcome_failed(row->outcome) ? BAD : 0) |
+					(row->shown ? SHOWN : 0));
+		add_known(&rss, row->rss_kb);
+		add_known(&huge, row->anon_huge_kb);
+	}
+	array_foreach(u, &plan->units) {
+		n += u->n > 0;
+		bad += (seen[u_i] & BAD) != 0;
+		shown += (seen[u_i] & SHOWN) != 0;
+		add_known(&hidden, u->fact->hidden_kb);
 	}
 	if (n == 0)
 		return "no process that a service rule is for";
-	return arena_printf(a,
-			    "%zu service%s, %zu not in order%s: RSS %s, %s in huge pages, "
-			    "%s hidden",
-			    n, n == 1 ? "" : "s", bad,
-			    shown < rows->n ? arena_printf(a, ", %zu shown", shown) : "",
-			    size_text(a, rss), size_text(a, huge), size_text(a, hidden));
+	return arena_printf(a, "%zu service%s, %zu not in order%s%s%s%s", n, n == 1 ? "" : "s", bad,
+			    shown < n ? arena_printf(a, ", %zu shown", shown) : "",
+			    figure(a, ": RSS ", rss, ""), figure(a, ", ", huge, " in huge pages"),
+			    figure(a, ", ", hidden, " hidden"));
 }
 
 static const struct cell heading[] = {
@@ -153,7 +169,7 @@ int print_status_services(const struct report *r, const struct report_style *sty
 	if (shown > 0)
 		e = table_print(&t, style->colour, f);
 	arena_free(&t.arena);
-	line = summary(&a, &rows, shown);
+	line = summary(&a, r->plan, &rows);
 	if (!line)
 		return -ENOMEM;
 	fprintf(f, "%s%s\n", shown > 0 ? "\n" : "", line);

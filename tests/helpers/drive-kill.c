@@ -185,7 +185,8 @@ int drive_points(const struct target *t, int rounds)
 				failed++;
 			}
 			if (!recovers(t, flag)) {
-				fprintf(stderr, "after %s: no recovery\n", inject_point_words[point]);
+				fprintf(stderr, "after %s: no recovery\n",
+					inject_point_words[point]);
 				failed++;
 			}
 			if (kill(t->pid, 0) < 0)

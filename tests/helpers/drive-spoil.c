@@ -145,7 +145,8 @@ static bool forget_rseq(pid_t tid)
 		uint32_t size, signature, flags, pad;
 	} config;
 
-	if (trace(0x420f /* PTRACE_GET_RSEQ_CONFIGURATION */, tid, (void *)sizeof(config), &config) < 0)
+	if (trace(0x420f /* PTRACE_GET_RSEQ_CONFIGURATION */, tid, (void *)sizeof(config),
+		  &config) < 0)
 		return false;
 	return trace(PTRACE_POKEDATA, tid, (void *)(uintptr_t)(config.address + 8), NULL) == 0;
 }

@@ -238,7 +238,8 @@ static void expect(struct stopper *s, int options, int code, const char *what)
 	while (waitid(P_PID, (id_t)s->child, &info, options | WEXITED) < 0 && errno == EINTR)
 		;
 	if (info.si_pid != s->child || info.si_code != code)
-		anomaly("%s: the child's state is %d of process %d", what, info.si_code, info.si_pid);
+		anomaly("%s: the child's state is %d of process %d", what, info.si_code,
+			info.si_pid);
 	took(what, begin, 0, LATE);
 }
 

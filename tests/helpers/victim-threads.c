@@ -8,10 +8,9 @@
 
 /* None of these handles signals meant for the whole process. */
 static const char *const members[] = {
-	"nanosleep", "futex",	   "epoll",  "poll",   "select", "pipe",   "recv",
-	"recvtimeo", "semtimedop", "msgrcv", "mq",     "flock",	 "accept", "timerfd",
-	"eventfd",   "sendto",	   "fork",   "vfork",  "spin",	 "vdso",   "registers",
-	"io_uring",  "connect",	   "wait4",
+	"nanosleep",  "futex",	"epoll", "poll",  "select",    "pipe",	   "recv",    "recvtimeo",
+	"semtimedop", "msgrcv", "mq",	 "flock", "accept",    "timerfd",  "eventfd", "sendto",
+	"fork",	      "vfork",	"spin",	 "vdso",  "registers", "io_uring", "connect", "wait4",
 };
 
 enum { MEMBERS = sizeof(members) / sizeof(*members) };

@@ -169,6 +169,9 @@ static void sendto_round(void *state)
 		anomaly("sendto returned %zd (%s)", r, r < 0 ? strerror(errno) : "short");
 	else
 		s->next++;
+	/* Not blocked all the time, for it is then that one must wait. */
+	if (s->next % 16 == 0)
+		dawdle(10000);
 }
 
 /* --- connect to a socket whose backlog is full */

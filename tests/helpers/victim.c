@@ -31,7 +31,7 @@ struct shared *shared;
 int shared_fd;
 
 static const struct kind *const tables[] = {
-	kinds_cpu, kinds_registers, kinds_wait,	   kinds_read,	  kinds_write,	kinds_ipc,
+	kinds_cpu, kinds_registers, kinds_wait,	  kinds_read,	 kinds_write,	kinds_ipc,
 	kinds_aio, kinds_signal,    kinds_queued, kinds_process, kinds_threads, kinds_seccomp,
 };
 

@@ -344,6 +344,8 @@ static const struct report_style plain = { 0 }, verbose = { .verbose = true },
 
 START_TEST(plan_says_what_becomes_of_each_process)
 {
+	struct proc_fact fact = proc_facts[3];
+
 	ck_assert_str_eq(
 		text(&plain),
 		"UNIT                             THP      PROCESSES               RUNNING        "
@@ -366,6 +368,10 @@ START_TEST(plan_says_what_becomes_of_each_process)
 		"service rule matches nothing\n");
 	ck_assert(contains(text(&verbose), "\n    300 cron?[31m?  clear  ok\n"));
 	ck_assert(contains(text(&verbose), "\n    200 postgres  except_advised  ok\n"));
+	fact.thp_enabled = 1;
+	w.plan.procs.items[3].fact = &fact;
+	ck_assert(
+		contains(text(&verbose), "\n    202 postgres  not disabled -> except_advised  g"));
 	ck_assert(contains(text(&verbose), "redis-server.service other.service other.service"));
 	ck_assert_str_eq(text(&quiet), "1 to change: 6 processes in 3 services (3 ok, 1 drifted, "
 				       "1 denied, 1 gone), 1 service rule matches nothing\n");
@@ -461,6 +467,7 @@ static bool before(const char *s, const char *first, const char *second)
 
 START_TEST(status_orders_by_memory_what_is_in_order)
 {
+	struct unit_fact units[ARRAY_SIZE(unit_facts)];
 	const char *s;
 
 	again("status", 0);
@@ -472,7 +479,23 @@ START_TEST(status_orders_by_memory_what_is_in_order)
 	ck_assert(before(s, "\nredis-server.service ", "\ncron.service"));
 	ck_assert(before(s, "\ncron.service", "\nnothing.service"));
 	ck_assert(contains(s, "3/3"));
-	ck_assert(contains(s, "3 services, 0 not in order: "));
+	ck_assert(contains(s, "\n3 services, 0 not in order: RSS 3.0 GiB, 1.0 GiB in huge pages, "
+			      "923.5 MiB hidden\n"));
+	/* A second rule for a unit makes a row more, and the unit counts once. */
+	w.plan.procs.items[4].rule = 4;
+	w.plan.procs.items[4].outcome = OUTCOME_DENIED;
+	w.plan.procs.items[5].outcome = OUTCOME_DRIFTED;
+	s = text(&plain);
+	ck_assert(before(s, "  1.0 MiB        0  923.0 MiB  drifted\n", "923.5 MiB hidden\n"));
+	ck_assert(before(s, " 30.0 MiB  2.0 MiB  923.0 MiB  denied\n", "  923.0 MiB  drifted\n"));
+	ck_assert(contains(s, "\n3 services, 1 not in order: RSS 3.0 GiB, 1.0 GiB in huge pages, "
+			      "923.5 MiB hidden\n"));
+	for (size_t i = 0; i < ARRAY_SIZE(unit_facts); i++) {
+		units[i] = unit_facts[i];
+		units[i].hidden_kb = -1;
+		w.plan.units.items[i].fact = &units[i];
+	}
+	ck_assert(contains(text(&plain), "1.0 GiB in huge pages\n"));
 }
 END_TEST
 

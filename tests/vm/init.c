@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Process 1 of a virtual machine that lives for one list of commands: mounts what programs expect,
- * carries out the lines of the file given by `commands=` on the kernel's command line, or of
+ * brings loopback up, carries out the lines of the file given by `commands=` on the kernel's command line, or of
  * /commands, says how each ended, prints `END STATUS` with the first status that is not 0, and
  * switches the machine off.
  *
@@ -10,12 +10,15 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -43,6 +46,18 @@ static void mount_all(void)
 	}
 	chmod("/tmp", 01777);
 	chmod("/dev/shm", 01777);
+}
+
+/* Loopback is there, but down. */
+static void loopback_up(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+		warn("lo");
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Lines as they are: a serial console would end each with a carriage return too. */
@@ -138,6 +153,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	console_raw();
 	mount_all();
+	loopback_up();
 	setenv("PATH", "/", 1);
 	status = run_all(path ? path : "/commands");
 	printf("END %d\n", status);

@@ -1,0 +1,472 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Real services under load, on this machine: redis-server, PostgreSQL, a JVM and a Go program, in groups
+# that look like units of systemd's. Their flags are set and cleared all the while, by the injector
+# itself and by thpctl; then what stands in the way, flags that come and go, and memory given back.
+# Needs root, cgroups and the programs. Sets the host to `always` for some seconds, and puts back what it
+# found; does nothing where thpd has been at work in this boot.
+#
+# ROUNDS=N: how often each process is set and cleared (50).
+set -u
+LC_ALL=C
+export LC_ALL
+
+# shellcheck source=tests/lib.sh
+. "${srcdir:?}/tests/lib.sh"
+: "${ROUNDS:=50}"
+
+drive=${DRIVE:-${builddir:-.}/tests/helpers/drive}
+jobs=$srcdir/tests/helpers/redis-jobs.py
+thp=/sys/kernel/mm/transparent_hugepage
+state=/run/thpd
+cgroup=/sys/fs/cgroup
+slice=thpdtest.slice
+redis='redis-server@thpdtest.service'
+database=postgresql@thpdtest.service
+jvm=jvm@thpdtest.service
+golang=go@thpdtest.service
+clients=clients@thpdtest.service # no rule is about this one
+
+# --- what is needed
+
+# cannot REASON: ends the suite; under CI a machine is needed that can
+cannot() {
+	if [ "${CI:-}" = true ]; then
+		fail "services of this machine" "$1"
+	else
+		skip "services of this machine" "$1"
+	fi
+	finish
+}
+
+[ "$(id -u)" = 0 ] || cannot "needs root"
+[ -w $thp/enabled ] || cannot "this kernel has no transparent huge pages that can be set"
+[ -x "$drive" ] || cannot "needs $drive"
+for file in original.json flags.json; do
+	[ ! -e $state/$file ] || cannot "$state/$file exists: thpd has been at work in this boot"
+done
+postgres_bin=$(dirname "$(command -v postgres || ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null | tail -n 1)")
+PATH=$PATH:$postgres_bin
+for program in redis-server redis-cli redis-benchmark postgres initdb pgbench psql java javac go python3 strace setpriv; do
+	command -v "$program" >/dev/null || cannot "needs $program; packaging/install-deps --tests gets it"
+done
+
+# The same choice as the program's: where systemd would keep its units.
+if [ -e $cgroup/cgroup.controllers ]; then
+	groups=$cgroup/$slice
+elif [ -e $cgroup/unified/cgroup.controllers ]; then
+	groups=$cgroup/unified/$slice
+else
+	groups=$cgroup/systemd/$slice
+fi
+[ ! -d $cgroup/memory ] || groups="$groups $cgroup/memory/$slice"
+units=${groups%% *}
+[ ! -e "$units" ] || cannot "$units exists: is another run under way?"
+for group in $groups; do
+	mkdir "$group" 2>/dev/null || cannot "$group cannot be made"
+	[ ! -e "$group/cgroup.subtree_control" ] || echo +memory >"$group/cgroup.subtree_control" 2>/dev/null
+done
+
+# --- how it is put back
+
+settings="enabled khugepaged/scan_sleep_millisecs khugepaged/max_ptes_none"
+value() {
+	sed 's/.*\[\(.*\)\].*/\1/' "$thp/$1"
+}
+for key in $settings; do
+	echo "$key $(value "$key")"
+done >"$tmp/settings"
+put_back_settings() {
+	while read -r key was; do
+		[ "$(value "$key")" = "$was" ] || echo "$was" >"$thp/$key"
+	done <"$tmp/settings"
+}
+
+made_state=
+[ -d $state ] || made_state=1
+
+# members UNIT: the processes of a unit, or of all with '*'
+members() {
+	# shellcheck disable=SC2086 # a pattern
+	cat "$units"/$1/cgroup.procs 2>/dev/null
+}
+
+# end_unit UNIT: ends the processes that were started in it, which are all that are there
+end_unit() {
+	for sig in TERM KILL; do
+		for pid in $(members "$1"); do
+			kill -s $sig "$pid" 2>/dev/null
+		done
+		eventually empty "$1" && break
+	done
+}
+empty() {
+	[ -z "$(members "$1")" ]
+}
+
+put_back() {
+	touch "$tmp/stop"
+	end_unit '*'
+	wait
+	put_back_settings
+	"$THPCTL" restore >/dev/null 2>&1
+	if [ -n "$made_state" ]; then
+		rm -rf $state
+	fi
+	for group in $groups; do
+		find "$group" -depth -type d -exec rmdir {} \;
+	done
+	rm -rf "$tmp"
+}
+trap put_back EXIT
+trap 'exit 129' HUP
+
+# eventually COMMAND...: waits until it succeeds; false after 10 s
+eventually() {
+	tries=200
+	until "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+# --- services
+
+for group in $groups; do
+	for unit in $redis $database $jvm $golang $clients; do
+		mkdir "$group/$unit"
+	done
+done
+
+# in_unit UNIT COMMAND...: becomes the command, in the unit; for a subshell of its own
+in_unit() {
+	for group in $groups; do
+		echo 0 >"$group/$1/cgroup.procs" || exit
+	done
+	shift
+	exec "$@"
+}
+
+cd "$tmp" || exit 1
+chmod 755 .
+
+# What was started last is known by a name from then on.
+call() {
+	echo $! >"$1.pid"
+}
+pid_of() {
+	cat "$tmp/$1.pid"
+}
+
+owner=nobody
+! id postgres >/dev/null 2>&1 || owner=postgres
+mkdir -m 700 database
+chown $owner database
+as_owner() {
+	setpriv --reuid=$owner --regid="$(id -g $owner)" --clear-groups "$@"
+}
+
+rcli() {
+	redis-cli -s "$tmp/redis.sock" "$@"
+}
+sql() {
+	psql -XqAt -h "$tmp/database" -U postgres -d postgres "$@"
+}
+
+start_redis() {
+	cat >redis.conf <<-E
+		port 0
+		unixsocket $tmp/redis.sock
+		dir $tmp
+		logfile $tmp/redis.log
+		save ""
+		appendonly no
+		disable-thp no
+	E
+	(in_unit $redis redis-server redis.conf) &
+	call redis
+	eventually rcli ping >/dev/null 2>&1
+}
+
+start_database() {
+	as_owner initdb -N -A trust -U postgres --no-locale -E UTF8 -D database/data >initdb.log 2>&1 || return
+	cat >>database/data/postgresql.conf <<-E
+		listen_addresses = ''
+		unix_socket_directories = '$tmp/database'
+		fsync = off
+		shared_buffers = 64MB
+		log_min_messages = warning
+	E
+	(in_unit $database setpriv --reuid=$owner --regid="$(id -g $owner)" --clear-groups \
+		postgres -D database/data) >database.log 2>&1 &
+	call database
+	eventually sql -c 'select 1' >/dev/null 2>&1 &&
+		pgbench -h "$tmp/database" -U postgres -q -i -s 5 postgres >pgbench-init.log 2>&1
+}
+
+start_jvm() {
+	javac -d . "$srcdir/tests/helpers/Load.java" >javac.log 2>&1 || return
+	(in_unit $jvm java -Xmx256m -cp . Load "$tmp/stop") >jvm.out 2>jvm.err &
+	call jvm
+	eventually test -s jvm.out
+}
+
+start_golang() {
+	GOCACHE=$tmp/go-cache GOFLAGS='' GO111MODULE=off GOPROXY=off go build -o load \
+		"$srcdir/tests/helpers/load.go" >go.log 2>&1 || return
+	(in_unit $golang ./load go.sock "$tmp/stop") >go.out 2>go.err &
+	call golang
+	eventually test -s go.out
+}
+
+# What goes on all the time, each with a file for its errors.
+start_load() {
+	(in_unit $clients sh -c 'until [ -e stop ]; do
+		redis-benchmark -s redis.sock -c 20 -n 5000 -r 10000 -d 256 --csv \
+			-t set,get,incr,lpush,lpop,sadd,hset,zadd,mset || echo "exit status $?" >&2
+	done') >benchmark.out 2>benchmark.err &
+	call benchmark
+	(in_unit $clients python3 "$jobs" redis.sock check stop) >check.out 2>check.err &
+	call check
+	(in_unit $clients pgbench -h "$tmp/database" -U postgres -n -c 8 -j 2 -T 3600 postgres) \
+		>pgbench.out 2>pgbench.err &
+	call pgbench
+	# A new backend for each transaction.
+	(in_unit $clients pgbench -h "$tmp/database" -U postgres -n -S -C -R 20 -T 3600 postgres) \
+		>connect.out 2>connect.err &
+	call connect
+	sleep 1
+}
+
+# Ends the load; each tells what became of it.
+stop_load() {
+	touch stop
+	kill -s ALRM "$(pid_of pgbench)" "$(pid_of connect)" # as when their time is over
+	for service in benchmark check pgbench connect jvm golang; do
+		wait "$(pid_of $service)"
+		echo "$service $?"
+	done >statuses
+}
+
+for service in redis database jvm golang; do
+	if start_$service; then
+		pass "$service: started"
+	else
+		fail "$service: started" "$(tail -n 20 initdb.log pgbench-init.log database.log redis.log \
+			javac.log jvm.err go.log go.err 2>&1)"
+		finish
+	fi
+done
+wc -l <redis.log >redis.log.known
+wc -l <database.log >database.log.known
+start_load
+
+cat >policy.conf <<E
+role 'test' {
+    service '$redis' { thp = disable }
+    service 'database' { unit = 'postgresql@thpdtest*'  user = '$owner'  thp = disable }
+    service 'runtimes' { unit = { '$jvm', '$golang' }  thp = disable }
+}
+E
+ctl() {
+	timeout 60 "$THPCTL" --role test --policy "$tmp/policy.conf" "$@"
+}
+# flag PID: as the kernel shows it
+flag() {
+	sed -n 's/^THP_enabled:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null
+}
+# flags UNIT...: those that its processes have, each once; what ends meanwhile has none
+flags() {
+	for unit; do
+		for pid in $(members "$unit"); do
+			flag "$pid"
+		done
+	done | sort -u | tr '\n' ' '
+}
+
+# --- throughput with one set a second, and without
+
+# count: how much each service has done until now: NAME SECONDS OPERATIONS
+now() {
+	read -r up _ </proc/uptime
+	echo "$up"
+}
+count() {
+	echo "redis $(now) $(rcli info stats | sed -n 's/^total_commands_processed:\([0-9]*\).*/\1/p')"
+	echo "database $(now) $(sql -c 'select pg_current_xact_id()')"
+	tail -n 1 jvm.out | awk '{ print "jvm", $1 / 1000, $2 }'
+	tail -n 1 go.out | awk '{ print "golang", $1 / 1000, $2 }'
+}
+# window NAME COMMAND...: appends "NAME SERVICE RATE" to rates
+window() {
+	window_name=$1
+	shift
+	count >count.0
+	"$@"
+	count >count.1
+	paste -d ' ' count.0 count.1 |
+		awk -v name="$window_name" '{ printf "%s %s %.0f\n", name, $1, ($6 - $3) / ($5 - $2) }' >>rates
+}
+# rates NAME SERVICE: in the order of their windows
+rates() {
+	awk -v name="$1" -v service="$2" '$1 == name && $2 == service { printf "%s ", $3 }' rates
+}
+# ratio NAME SERVICE: the best window against the best one without
+ratio() {
+	awk -v name="$1" -v service="$2" '$2 == service && $3 > best[$1] { best[$1] = $3 }
+		END { printf "%.2f", best[name] / best["without"] }' rates
+}
+
+: >ctl.wrong
+# one VERB...: a run of thpctl that must succeed
+one() {
+	ctl "$@" >ctl.out 2>&1 || { echo "exit status $?: $*" && cat ctl.out; } >>ctl.wrong
+}
+one_a_second() {
+	for verb in apply restore apply restore; do
+		one $verb
+		sleep 1
+	done
+}
+for _ in 1 2 3; do
+	window without sleep 4
+	window with one_a_second
+done
+is "thpctl apply and restore under load: every run succeeds" "$(head -n 40 ctl.wrong)" ""
+for service in redis database jvm golang; do
+	echo "# $service: $(rates without $service)operations/s without, $(rates with $service)with" \
+		"a set each second: $(ratio with $service)"
+	check "$service: throughput within the noise" \
+		awk -v ratio="$(ratio with $service)" 'BEGIN { exit ratio < 0.8 }'
+done
+
+# --- every process, set and cleared
+
+# drive_unit UNIT: all processes of a unit, one after the other
+drive_unit() {
+	for pid in $(members "$1"); do
+		read -r comm <"/proc/$pid/comm" || continue
+		echo "$pid $(echo "$comm" | tr ' ' _) $("$drive" rounds "$pid" $((2 * ROUNDS)) 2>&1 | tr '\n' ' ')"
+	done 2>/dev/null
+}
+for unit in $redis $database $jvm $golang; do
+	drive_unit $unit >"rounds.$unit" &
+	call "rounds.$unit"
+done
+for unit in $redis $database $jvm $golang; do
+	wait "$(pid_of "rounds.$unit")"
+done
+
+# rounds_of UNIT NAME: how much it came to. One that ended while it was driven is no failure, if it was
+# not there from the first to the last.
+rounds_of() {
+	sed 's/=/ /g' "rounds.$1" | awk -v wanted=$((2 * ROUNDS)) -v name="$2" '
+		{
+			for (i = 3; i < NF; i += 1)
+				v[$i] = $(i + 1)
+			n += v["ok"]; busy += v["busy"]; failed += v["failed"]
+			if (v["ok"] == wanted)
+				whole++
+			else if (v["gone"])
+				gone++
+			else
+				print "wrong: " $0
+			if (v["stop_us_median"] > median) median = v["stop_us_median"]
+			if (v["p99"] > p99) p99 = v["p99"]
+			if (v["max"] > max) max = v["max"]
+			delete v
+		}
+		END {
+			printf "%s: %d rounds of %d processes, %d ended meanwhile, %d times busy;", name, n,
+				whole, gone, busy
+			printf " stopped for %s us at most in the median, p99 %s, max %s\n", median, p99, max
+		}' >"rounds.$2"
+	grep -v '^wrong' "rounds.$2" | sed 's/^/# /'
+	is "$2: every process is set and cleared $ROUNDS times" "$(grep '^wrong' "rounds.$2")" ""
+	check "$2: its main process is among them" grep -q "^$(pid_of "$2") .* ok=$((2 * ROUNDS)) " "rounds.$1"
+}
+rounds_of $redis redis
+rounds_of $database database
+rounds_of $jvm jvm
+rounds_of $golang golang
+check "database: among them were backends" \
+	awk -v wanted="ok=$((2 * ROUNDS))" '$2 == "postgres" && $4 == wanted { n++ } END { exit n < 12 }' \
+	"rounds.$database"
+
+# --- a storm on each main process, without a pause
+storm() {
+	"$drive" flood "$(pid_of "$1")" >"storm.$1" 2>&1 &
+	storm_pid=$!
+	sleep 2
+	kill $storm_pid
+	wait $storm_pid
+}
+for service in redis database jvm golang; do
+	window "storm_$service" storm $service
+	echo "# $service: $(rates "storm_$service" $service)operations/s under a storm" \
+		"($(tr '\n' ' ' <"storm.$service")): $(ratio "storm_$service" $service)"
+	check "$service: a storm is served" grep -q '^ok=[0-9][0-9]* .*errors=0$' "storm.$service"
+done
+
+# --- nobody has noticed
+stop_load
+is "all loads and programs end well" "$(grep -v ' 0$' statuses)" ""
+for service in benchmark check pgbench connect jvm golang; do
+	file=$service.err
+	[ $service != golang ] || file=go.err
+	is "$service: no error" "$(grep -v '^pgbench (' $file | head -n 20)" ""
+done
+echo "# redis-benchmark: $(grep -c '^"SET"' benchmark.out) runs; client that checks:" \
+	"$(sed 's/\(.*\) \(.*\) \(.*\)/\1 answers, \2 wrong, the slowest after \3 ms/' check.out)"
+check "benchmark: it has run" grep -q '^"SET","[0-9]' benchmark.out
+is "benchmark: no error among the answers" "$(grep -i err benchmark.out)" ""
+is "check: answers without an error" "$(awk '$1 > 1000 && $2 == 0 { print "yes" }' check.out)" yes
+for service in pgbench connect; do
+	is "$service: no transaction failed" \
+		"$(sed -n 's/^number of failed transactions: \([0-9]*\) .*/\1/p' $service.out)" 0
+	echo "# $service: $(sed -n 's/^number of transactions actually processed: \(.*\)/\1/p' $service.out)" \
+		"transactions"
+done
+is "database: what was paid in is there" "$(sql -c 'select (select sum(abalance) from pgbench_accounts) =
+	(select sum(delta) from pgbench_history) and (select sum(bbalance) from pgbench_branches) =
+	(select sum(tbalance) from pgbench_tellers), count(*) from pgbench_history')" \
+	"t|$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' pgbench.out)"
+for service in jvm go; do
+	is "$service: verified itself" "$(tail -n 1 $service.out | awk '$2 > 1000 && $3 == 0 { print "yes" }')" yes
+done
+is "redis: nothing new in its log" "$(tail -n +$(($(cat redis.log.known) + 1)) redis.log | grep ' # ')" ""
+is "database: nothing new in its log" "$(tail -n +$(($(cat database.log.known) + 1)) database.log)" ""
+
+# --- the flag is as the kernel and the processes say
+children() {
+	awk -v pid="$1" '/^Pid:/ { me = $2 } /^PPid:/ && $2 == pid { print me }' /proc/[0-9]*/status 2>/dev/null
+}
+# What a new backend reads of itself, and the child that saves the data.
+backend_flag() {
+	sql -c "select substring(pg_read_file('/proc/self/status') from 'THP_enabled:\s*(\d)')"
+}
+saver_flag() {
+	rcli config set rdb-key-save-delay 100 >/dev/null
+	rcli bgsave >/dev/null
+	saver() {
+		saver_pid=$(children "$(pid_of redis)") && [ -n "$saver_pid" ]
+	}
+	eventually saver && flag "$saver_pid"
+	eventually saved
+}
+saved() {
+	[ "$(rcli info persistence | tr -d '\r' | sed -n 's/^rdb_bgsave_in_progress://p')" = 0 ]
+}
+exits "restore" 0 ctl restore
+is "nothing is flagged" "$(flags $redis $database)" "1 "
+is "nor is a new backend" "$(backend_flag)" 1
+exits "apply" 0 ctl --json apply
+is "apply: as many processes as there are" "$(grep -c '"outcome": "changed",' out)" \
+	"$(members "[rp]*@thpdtest.service" | wc -l)"
+is "every process is flagged" "$(flags $redis $database)" "0 "
+is "so is a backend that is forked later" "$(backend_flag)" 0
+is "so is the child that redis forks to save" "$(saver_flag)" 0
+is "it has saved well" "$(rcli info persistence | tr -d '\r' | sed -n 's/^rdb_last_bgsave_status://p')" ok
+exits "verify" 0 ctl verify
+is "the injector reads the same" "$("$drive" get "$(pid_of redis)" | sed 's/ other=.*//')" "ok before=1 now=1"
