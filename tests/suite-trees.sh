@@ -100,7 +100,7 @@ on_h "a service without thp" 2 plan
 echo "role 'db' { service 'x.service' { thp = disable } }" >h/usr/lib/thpd/roles/db.conf
 on_h "that completes the library's, on a host of another role" 0 plan
 on_h "on one of this role" 0 --role db plan
-says "there it counts" 'x.service +disable +gate'
+says "there it counts" 'x.service +disable +set now +gate'
 on_h "check knows" 0 check
 
 fresh 'host { enabled = madvise }'

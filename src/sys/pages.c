@@ -199,11 +199,12 @@ int pages_is_shared(const struct pages *p, uint64_t address)
  * A success says that the kernel was asked: it silently leaves alone what is shared with another
  * process (see pages_is_shared()), pinned (direct I/O, RDMA, io_uring buffers), or locked just then.
  *
- * One page a call: a split takes 0.3 ms for a huge page in use, 0.3 to 0.8 ms for an empty one, and the
- * process's own mmap(2) waits as long, for the kernel holds the lock over all ranges of one call.
- * Measured with a process that maps all the time, the longest wait was 3 to 5 ms with one range a
- * call, 14 ms with 4, 182 ms with 128, 259 ms with 512; the time per GiB is the same. Page faults do
- * not wait (Linux 6.4 and later).
+ * One page a call: a split takes 0.3 ms for a huge page in use and 0.5 to 0.8 ms for an empty one, and an
+ * mmap(2) of the process waits as long, for the kernel holds the lock over all ranges of one call. The
+ * longest that an mmap(2) and a munmap(2) took together was 1.3 to 2.1 ms with one page a call, 5 to 10
+ * with 4, 12 to 26 with 16, 90 to 120 with 128, 330 to 370 with 512; a GiB takes the same time with
+ * all of them. Page faults elsewhere do not wait (Linux 6.4 and later); one in the huge page that is
+ * being split does.
  *
  * Return: 0; -EINVAL for memory that is locked (mlock(2)) or not anonymous; -ENOMEM when nothing is
  * mapped there any more; -ESRCH when the process has ended; -EPERM; another negative errno.

@@ -2,10 +2,10 @@
 /*
  * Drives inject() against a process that checks itself (victim.c).
  *
- * usage: drive rounds PID N		sets and clears the flag in turn, and reads it back each time
+ * usage: drive rounds PID N		sets and clears the flag in turn, and reads it back
  *        drive flood PID		the same until SIGTERM, whatever the answers
  *        drive kill PID N MAIN|TRACER	N times: flood, SIGKILL at a random moment, and recovery
- *        drive points PID [N]		the tracer ends itself at each of its fault points, N times each
+ *        drive points PID [N]		the tracer ends itself at each fault point, N times
  *        drive get PID
  *        drive set PID disable|madvise|system
  *        drive spoil TID HOW [N]	disturbs on purpose: a victim must notice; see drive-spoil.c
@@ -91,8 +91,8 @@ static int field_of(const char *path, const char *name)
 }
 
 /*
- * The largest value that a field has in the status of any thread, -1 when none has it: a leader that
- * has ended has no memory, another thread may be the one that is traced.
+ * The largest value that a field has in the status of any thread, -1 when none has it: a leader
+ * that has ended has no memory, another thread may be the one that is traced.
  */
 int status_field(pid_t pid, const char *name)
 {

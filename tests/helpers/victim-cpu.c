@@ -68,8 +68,9 @@ static void vdso_begin(void *state)
 #ifdef HAVE_RSEQ
 
 /*
- * Counters, one for each processor, that several threads add to without atomic instructions or locks:
- * right only as long as the kernel aborts each sequence that another thread may have come between.
+ * Counters, one for each processor, that several threads add to without atomic instructions or
+ * locks: right only as long as the kernel aborts each sequence that another thread may have come
+ * between.
  */
 enum { RSEQ_THREADS = 4, RSEQ_CPUS = 1024 };
 

@@ -119,9 +119,9 @@ static void vfork_round(void *state)
 }
 
 /*
- * --- vfork-child: what is injected into is a child that has not executed yet; the parent, whose memory
- * it uses and who stands still meanwhile, must never find itself changed. PR_GET_THP_DISABLE by number,
- * for libc's headers may be older.
+ * --- vfork-child: what is injected into is a child that has not executed yet; the parent, whose
+ * memory it uses and who stands still meanwhile, must never find itself changed.
+ * PR_GET_THP_DISABLE by number, for libc's headers may be older.
  */
 static void vfork_child_round(void *state)
 {
@@ -197,8 +197,8 @@ static void exec_round(void *state)
 }
 
 /*
- * --- stopped: a child is stopped for most of the time, and is what is injected into. Its parent must
- * not be told of anything it has not caused, and the child may not run.
+ * --- stopped: a child is stopped for most of the time, and is what is injected into. Its parent
+ * must not be told of anything it has not caused, and the child may not run.
  */
 
 struct stopper {

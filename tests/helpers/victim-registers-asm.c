@@ -8,10 +8,18 @@ _Static_assert(offsetof(struct frame, mask_in) == 320, "asm");
 _Static_assert(offsetof(struct frame, vector_in) == 448, "asm");
 _Static_assert(offsetof(struct frame, vector_out) == 2496, "asm");
 
+#ifdef __x86_64__
+#define LOW "\"0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\""
+#define HIGH "\",16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\""
+#else
+#define LOW "\"0,1,2,3,4,5,6,7\""
+#define HIGH "\"\""
+#endif
+
 /* clang-format off */
 
-/* Vector and mask registers to or from the frame, as its level says. */
 __asm__(
+	/* Vector and mask registers to or from the frame, as its level says. */
 	".macro vectors frame, at, masks, low, high, load\n"
 	"	cmpl	$1, 256(\\frame)\n"
 	"	ja	2f\n"
@@ -47,15 +55,10 @@ __asm__(
 	"	 .endif\n"
 	"	.endr\n"
 	"3:\n"
-	".endm\n");
+	".endm\n"
 
 #ifdef __x86_64__
-
-#define LOW "\"0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\""
-#define HIGH "\",16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\""
-
-/* Two words lie in the red zone meanwhile. */
-__asm__(
+	/* Two words lie in the red zone meanwhile. */
 	".macro run name, middle\n"
 	"	.globl	\\name\n"
 	"	.type	\\name, @function\n"
@@ -129,14 +132,8 @@ __asm__(
 	".endm\n"
 	".macro native\n"
 	"	syscall\n"
-	".endm\n");
-
+	".endm\n"
 #else
-
-#define LOW "\"0,1,2,3,4,5,6,7\""
-#define HIGH "\"\""
-
-__asm__(
 	".macro run name, middle\n"
 	"	.globl	\\name\n"
 	"	.type	\\name, @function\n"
@@ -197,11 +194,8 @@ __asm__(
 	".endm\n"
 	".macro native\n"
 	"	call	*%gs:16\n" /* __kernel_vsyscall() */
-	".endm\n");
-
+	".endm\n"
 #endif
-
-__asm__(
 	".macro int80\n"
 	"	int	$0x80\n"
 	".endm\n"

@@ -141,7 +141,10 @@ struct convention {
 };
 
 #ifdef __x86_64__
-/* rcx and r11: where and with which flags to return; as they were where the hardware does not do so. */
+/*
+ * rcx and r11: where and with which flags to return; as they were where the hardware does not do
+ * so.
+ */
 static const struct convention native = {
 	registers_call, { RDI, RSI, RDX, R10, R8, R9 }, 1U << RAX | 1U << RCX | 1U << R11, false
 };

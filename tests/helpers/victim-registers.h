@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Code that loads every register, does something, and stores every register: victim-registers-asm.c. */
+/*
+ * Code that loads every register, does something, and stores every register:
+ * victim-registers-asm.c.
+ */
 #ifndef THPD_TESTS_HELPERS_VICTIM_REGISTERS_H
 #define THPD_TESTS_HELPERS_VICTIM_REGISTERS_H
 
@@ -10,7 +13,9 @@ enum { RAX, RBX, RCX, RDX, RSI, RDI, RBP, R8, R9, R10, R11, R12, R13, R14, R15, 
 
 #define VECTOR_BYTES (32 * 64)
 
-/* Loaded into the registers, and what is found in them afterwards. The offsets stand in the code. */
+/*
+ * Loaded into the registers, and what is found in them afterwards. The offsets stand in the code.
+ */
 struct frame {
 	uint64_t in[GENERAL];
 	uint64_t out[GENERAL];

@@ -20,7 +20,10 @@ struct filtered {
 #define ALLOW(nr) \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
-/* @restart: whether restart_syscall(2) is allowed, as it should be by every filter that allows sleeps. */
+/*
+ * @restart: whether restart_syscall(2) is allowed, as it should be by every filter that allows
+ * sleeps.
+ */
 static void filter(uint32_t otherwise, bool restart)
 {
 	struct sock_filter code[] = {

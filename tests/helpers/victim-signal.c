@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Victims that wait for a signal which must break their call, once each. A peer sends it when the call
- * is known to be under way, and says so when the victim does not come back.
+ * Victims that wait for a signal which must break their call, once each. A peer sends it when the
+ * call is known to be under way, and says so when the victim does not come back.
  */
 #include "victim.h"
 
@@ -138,8 +138,8 @@ static void broken_round(void *state)
 /*
  * --- alarm: the same with a timer, which can expire before the read has begun, on a busy machine.
  * The handler finds out where it came: at the end of the call, or at its beginning. There it makes
- * the call end, as one that watches for signals has to; but it may come there only when the call has
- * not been begun, so the thread has never slept.
+ * the call end, as one that watches for signals has to; but it may come there only when the call
+ * has not been begun, so the thread has never slept.
  */
 
 long alarm_read(int fd, void *buf, size_t n);

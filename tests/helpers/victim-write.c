@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Victims that block while they write: what is only partly written when a call is interrupted, comes
- * back as a short count. A peer drains slowly, and looks at every byte.
+ * Victims that block while they write: what is only partly written when a call is interrupted,
+ * comes back as a short count. A peer drains slowly, and looks at every byte.
  */
 #include "victim.h"
 

@@ -9,8 +9,8 @@
  * noticed; 3 nothing but EINTR, from calls that the kernel itself does not restart; 1 anomalies;
  * 77 this machine cannot run this kind.
  *
- * The work is done by a child, the monitor being its parent: so a victim that may make no system call,
- * or that is killed, is no special case.
+ * The work is done by a child, the monitor being its parent: so a victim that may make no system
+ * call, or that is killed, is no special case.
  */
 #include "victim.h"
 
