@@ -124,8 +124,8 @@ static int estimate_empty(struct reclaim *c, uint32_t n)
 	struct pages_sample sample;
 	int r;
 
-	if (!c->pages.scan)
-		return 0; /* it is not known where to look */
+	if (!c->pages.scan || res->blind)
+		return 0; /* it is not known where to look, or forbidden */
 	r = pages_sample(&c->pages, &c->huge, n > 0 ? n : DEFAULT_SAMPLE, seed, &sample);
 	if (r < 0)
 		return r;
@@ -162,8 +162,10 @@ static int begin(struct reclaim *c, int32_t pid)
 	    parse_uint(strip(size), 1ULL << 40, &huge) < 0 || huge == 0)
 		return -EOPNOTSUPP;
 	r = pages_open(c->root, pid, c->start, huge, &c->pages);
-	if (r == 0)
-		r = look(c, &res->rss_before_kb, &res->huge_before_kb, &res->hidden_before_kb);
+	if (r < 0)
+		return r;
+	res->blind = c->pages.mem < 0;
+	r = look(c, &res->rss_before_kb, &res->huge_before_kb, &res->hidden_before_kb);
 	if (r == 0)
 		r = estimate_empty(c, c->options->sample);
 	return r;
@@ -203,7 +205,11 @@ static int split_if_worth(struct reclaim *c, uint64_t huge)
 		c->result.shared++;
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (c->pages.scan) {
+	if (c->result.blind && !c->options->all) {
+		c->result.full++;
+		return 0;
+	}
+	if (c->pages.scan && !c->result.blind) {
 		r = pages_probe(&c->pages, huge, huge ^ c->start, &address);
 		if (r == 0 && !c->options->all) {
 			c->result.full++;

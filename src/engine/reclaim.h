@@ -30,10 +30,11 @@ struct reclaim_result {
 	/* Of the huge pages: */
 	uint64_t splits;  /* were asked to split */
 	uint64_t refused; /* of these, are huge still: pinned, in use just then, or made anew */
-	uint64_t full;	  /* left whole, for no empty part was seen in them */
+	uint64_t full;	  /* left whole, for no empty part was seen in them (see blind) */
 	uint64_t shared;  /* cannot be split now: shared with another process, as by fork(2) */
 	uint64_t locked;  /* cannot be split: locked in memory by the process */
 	bool frees_empty; /* this kernel frees zero-filled parts when it splits: Linux 6.12 */
+	bool blind;	  /* it is forbidden to look for empty parts: Yama's ptrace_scope 3 */
 	bool interrupted; /* by reclaim_options.stop */
 };
 

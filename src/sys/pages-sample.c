@@ -24,8 +24,11 @@ static uint64_t next_random(uint64_t *state)
 static int is_empty(const struct pages *p, uint64_t address)
 {
 	unsigned char page[PAGE_MAX];
-	ssize_t n = pread(p->mem, page, p->page, (off_t)address);
+	ssize_t n;
 
+	if (p->mem < 0)
+		return -EACCES;
+	n = pread(p->mem, page, p->page, (off_t)address);
 	if (n < 0)
 		return -errno;
 	if (n == 0)
@@ -61,7 +64,8 @@ static uint64_t nth_huge(const struct pages *p, const page_ranges *huge, uint64_
  * A simple random sample: the standard error of the share is at most 0.5 / sqrt(@n), 2.2 points for
  * 512. 2 us a page.
  *
- * Return: 0; -ESRCH when the address space is gone; another negative errno.
+ * Return: 0; -EACCES where it is forbidden; -ESRCH when the address space is gone; another negative
+ * errno.
  */
 int pages_sample(const struct pages *p, const page_ranges *huge, uint32_t n, uint64_t seed,
 		 struct pages_sample *ret)
@@ -105,8 +109,8 @@ int pages_sample(const struct pages *p, const page_ranges *huge, uint32_t n, uin
  * 10 to 17 ms for a GiB of full huge pages, less for empty ones; to split them takes 150 to 400 ms, to
  * count all empty pages 60 to 90.
  *
- * Return: 1 when one was seen; 0 when none was; -ESRCH when the address space is gone; another negative
- * errno.
+ * Return: 1 when one was seen; 0 when none was; -EACCES where it is forbidden; -ESRCH when the address
+ * space is gone; another negative errno.
  */
 int pages_probe(const struct pages *p, uint64_t huge, uint64_t seed, uint64_t *ret)
 {

@@ -38,7 +38,8 @@ static int open_all(const struct root *root, uint64_t start, struct pages *p)
 	if (p->pagemap < 0)
 		return p->pagemap;
 	p->mem = open_one(root, p->dir, "mem");
-	if (p->mem < 0)
+	/* It takes the right to attach, which nobody has under Yama's ptrace_scope 3; the others do not. */
+	if (p->mem < 0 && p->mem != -EACCES && p->mem != -EPERM)
 		return p->mem;
 	/* Last: who has the pid now had it all the time. */
 	r = proc_read(root, p->pid, &proc);
@@ -54,6 +55,8 @@ static int open_all(const struct root *root, uint64_t start, struct pages *p)
  * @start: when it started, as proc_read() tells; with @pid, what names a process
  * @huge: bytes in a PMD-sized huge page
  * @ret: the handle; close with pages_close()
+ *
+ * Contents can be looked at only where ptrace_scope and the like allow it, see struct pages.
  *
  * Return: 0; -ESRCH when it has ended, or the pid is another's by now; -EOPNOTSUPP for a tree; -EACCES
  * or -EPERM; -ENOSYS before Linux 5.10; another negative errno.

@@ -17,7 +17,7 @@ typedef ARRAY(uint64_t) page_addresses;
 struct pages {
 	int32_t pid;
 	int pidfd;
-	int dir, pagemap, mem; /* /proc/PID, and files in it */
+	int dir, pagemap, mem; /* /proc/PID, and files in it; mem may be forbidden: -1 */
 	bool scan;	       /* the kernel has PAGEMAP_SCAN, Linux 6.7 */
 	uint64_t page, huge;   /* bytes in a base page, and in a PMD-sized one */
 };

@@ -100,11 +100,15 @@ static bool kill_tracer(pid_t parent)
 	return true;
 }
 
-/* Whether the target is free soon, can be set as if nothing had been, and lives. */
+/*
+ * Whether the target is free soon, can be set as if nothing had been, and lives. A tracer whose
+ * caller was killed first finishes what it was asked for: until then it may be in the way, or
+ * overwrite what is set here.
+ */
 static bool recovers(const struct target *t, enum thp_flag flag)
 {
 	const int64_t begin = now_us();
-	unsigned int busy;
+	struct inject_answer a;
 
 	while (status_field(t->pid, "\nTracerPid:") > 0)
 		if (now_us() - begin > RELEASE_LIMIT_US) {
@@ -112,7 +116,16 @@ static bool recovers(const struct target *t, enum thp_flag flag)
 				RELEASE_LIMIT_US);
 			return false;
 		}
-	return settle(t, flag, &busy) && kill(t->pid, 0) == 0;
+	while (!set_now(t, flag, &a)) {
+		bool passes = a.result == INJECT_TRACED || a.result == INJECT_FORBIDDEN ||
+			      a.result == INJECT_OK;
+
+		if (passes && now_us() - begin < RELEASE_LIMIT_US)
+			continue;
+		complain(flag, &a);
+		return false;
+	}
+	return kill(t->pid, 0) == 0;
 }
 
 static bool kill_once(const struct target *t, struct flood *f, bool tracer)

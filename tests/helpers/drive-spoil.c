@@ -8,7 +8,7 @@
  * register	changes general registers between system calls
  * vector	changes a vector register between system calls
  * flag		makes it call prctl(2) instead of going on with the call that it is blocked in
- * swallow	keeps N signals from it
+ * swallow	keeps a signal from it
  * rseq		makes the kernel forget that a restartable sequence was under way
  * continue	sends SIGCONT
  */
@@ -173,22 +173,19 @@ static bool once(pid_t tid, const char *how)
 	return done;
 }
 
-static int swallow(pid_t tid, int n)
+/* Waits for one signal, and keeps it. */
+static bool swallow(pid_t tid)
 {
-	const int64_t until = now_us() + 5000000;
-	int status, swallowed = 0;
+	bool swallowed = false;
+	int status;
 
 	if (!stop(tid, &status))
-		return 1;
-	while (swallowed < n && now_us() < until) {
-		(void)trace(PTRACE_CONT, tid, NULL, NULL);
-		if (waitpid(tid, &status, __WALL) != tid || !WIFSTOPPED(status))
-			break;
-		swallowed += !(status >> 16);
-	}
+		return false;
+	while (!swallowed && trace(PTRACE_CONT, tid, NULL, NULL) == 0 &&
+	       waitpid(tid, &status, __WALL) == tid && WIFSTOPPED(status))
+		swallowed = !(status >> 16);
 	(void)trace(PTRACE_DETACH, tid, NULL, NULL);
-	printf("swallowed=%d\n", swallowed);
-	return swallowed == n ? 0 : 1;
+	return swallowed;
 }
 
 int drive_spoil(pid_t tid, const char *how, int n)
@@ -198,10 +195,8 @@ int drive_spoil(pid_t tid, const char *how, int n)
 
 	if (strcmp(how, "continue") == 0)
 		return kill(tid, SIGCONT) < 0;
-	if (strcmp(how, "swallow") == 0)
-		return swallow(tid, n);
 	while (done < n && now_us() - begin < 5000000) {
-		done += once(tid, how);
+		done += strcmp(how, "swallow") == 0 ? swallow(tid) : once(tid, how);
 		pause_us(random_below(3000));
 	}
 	printf("spoilt=%d\n", done);

@@ -29,6 +29,8 @@
 /* How long a process may be busy before that is taken for a failure. */
 #define BUSY_LIMIT_US 20000000
 
+static unsigned int times_busy;
+
 int64_t now_us(void)
 {
 	struct timespec ts;
@@ -116,44 +118,27 @@ int status_field(pid_t pid, const char *name)
 	return value;
 }
 
-static bool seen_from_outside(const struct target *t, enum thp_flag flag)
-{
-	int enabled = status_field(t->pid, "\nTHP_enabled:");
-
-	if (enabled < 0 || enabled == (flag != THP_FLAG_DISABLE))
-		return true;
-	fprintf(stderr, "THP_enabled is %d after flag %d was set\n", enabled, (int)flag);
-	return false;
-}
-
-/* Sets the flag, again as long as the process is busy; false when that cannot be done. */
-static bool set_now(const struct target *t, enum thp_flag flag, struct inject_answer *ret,
-		    unsigned int *ret_busy)
+/* Sets the flag, again as long as the process is busy; whether it is seen from outside, too. */
+bool set_now(const struct target *t, enum thp_flag flag, struct inject_answer *ret)
 {
 	const int64_t begin = now_us();
-	unsigned int busy = 0;
-	struct inject_answer a;
+	int enabled;
 
-	for (;;) {
-		a = ask(t, INJECT_SET, flag, INJECT_AT_NONE);
-		if (a.result != INJECT_BUSY || now_us() - begin > BUSY_LIMIT_US)
-			break;
-		busy++;
-	}
-	*ret = a;
-	*ret_busy = busy;
-	if (a.result == INJECT_OK && a.now == (int32_t)flag)
-		return seen_from_outside(t, flag);
-	fprintf(stderr, "flag %d: %s (%s), before %d, now %d\n", (int)flag, word(&a),
-		strerror(a.error), a.before, a.now);
-	return false;
+	do {
+		*ret = ask(t, INJECT_SET, flag, INJECT_AT_NONE);
+		times_busy += ret->result == INJECT_BUSY;
+	} while (ret->result == INJECT_BUSY && now_us() - begin < BUSY_LIMIT_US);
+	if (ret->result != INJECT_OK || ret->now != (int32_t)flag)
+		return false;
+	enabled = status_field(t->pid, "\nTHP_enabled:");
+	return enabled < 0 || enabled == (flag != THP_FLAG_DISABLE);
 }
 
-bool settle(const struct target *t, enum thp_flag flag, unsigned int *ret_busy)
+void complain(enum thp_flag flag, const struct inject_answer *a)
 {
-	struct inject_answer a;
-
-	return set_now(t, flag, &a, ret_busy);
+	fprintf(stderr, "flag %d: %s (%s), before %d, now %d%s\n", (int)flag, word(a),
+		strerror(a->error), a->before, a->now,
+		a->result == INJECT_OK ? ", THP_enabled differs" : "");
 }
 
 static int compare(const void *a, const void *b)
@@ -166,22 +151,26 @@ static int compare(const void *a, const void *b)
 static int drive_rounds(const struct target *t, int n)
 {
 	uint32_t *stops = calloc((size_t)n + 1, sizeof(*stops));
-	unsigned int ok = 0, busy = 0, gone = 0, failed = 0, again;
+	unsigned int ok = 0, gone = 0, failed = 0;
 	struct inject_answer a;
 
 	for (int i = 0; i < n && stops && !gone; i++) {
-		if (set_now(t, i % 2 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE, &a, &again))
+		enum thp_flag flag = i % 2 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE;
+
+		if (set_now(t, flag, &a)) {
 			stops[ok++] = a.stopped_ns;
-		else if (a.result == INJECT_GONE)
+			continue;
+		}
+		complain(flag, &a);
+		if (a.result == INJECT_GONE)
 			gone++;
 		else
 			failed++;
-		busy += again;
 	}
 	if (!stops)
 		return 2;
 	qsort(stops, ok, sizeof(*stops), compare);
-	printf("rounds=%d ok=%u busy=%u gone=%u failed=%u", n, ok, busy, gone, failed);
+	printf("rounds=%d ok=%u busy=%u gone=%u failed=%u", n, ok, times_busy, gone, failed);
 	if (ok)
 		printf(" stop_us_median=%.1f p99=%.1f max=%.1f", stops[ok / 2] / 1e3,
 		       stops[ok - 1 - ok / 100] / 1e3, stops[ok - 1] / 1e3);

@@ -21,7 +21,8 @@ void pause_us(int64_t us);
 int64_t random_below(int64_t n);
 struct inject_answer ask(const struct target *t, enum inject_op op, enum thp_flag flag,
 			 enum inject_point die_at);
-bool settle(const struct target *t, enum thp_flag flag, unsigned int *ret_busy);
+bool set_now(const struct target *t, enum thp_flag flag, struct inject_answer *ret);
+void complain(enum thp_flag flag, const struct inject_answer *a);
 const char *word(const struct inject_answer *a);
 int status_field(pid_t pid, const char *name);
 

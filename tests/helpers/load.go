@@ -71,9 +71,7 @@ func serve(listener net.Listener) {
 	for {
 		c, err := listener.Accept()
 		if err != nil {
-			if !stopped() {
-				wrong("accept: %v", err)
-			}
+			wrong("accept: %v", err)
 			return
 		}
 		go func() {
@@ -274,7 +272,6 @@ func main() {
 		}
 	}
 	close(stopping)
-	_ = listener.Close()
 	workers.Wait()
 	if atomic.LoadInt64(&failures) > 0 {
 		os.Exit(1)

@@ -13,7 +13,7 @@ enum { QUEUES = 4 };
 
 /* What the handlers have seen; CELL_SIGNALS tells the peer. */
 static volatile sig_atomic_t next[QUEUES];
-static pid_t sender;
+static pid_t sender; /* 0: it begins before the victim knows who it is */
 
 static void on_queued(int sig, siginfo_t *info, void *context)
 {
@@ -21,7 +21,7 @@ static void on_queued(int sig, siginfo_t *info, void *context)
 
 	if (value != next[i])
 		anomaly("signal %d: value %d instead of %d", sig, value, (int)next[i]);
-	if (info->si_code != SI_QUEUE || info->si_pid != sender)
+	if (info->si_code != SI_QUEUE || (sender && info->si_pid != sender))
 		anomaly("signal %d: code %d of process %d", sig, info->si_code, info->si_pid);
 	next[i] = value + 1;
 	atomic_fetch_add(&shared->cells[CELL_SIGNALS], 1);

@@ -56,8 +56,12 @@ static void recvtimeo_round(void *state)
 {
 	struct reader *s = state;
 	uint8_t byte;
+	ssize_t r = recv(s->feed.fd, &byte, 1, 0);
 
-	feed_take(&s->feed, "recv with SO_RCVTIMEO", recv(s->feed.fd, &byte, 1, 0), &byte);
+	if (r < 0 && errno == EINTR)
+		eintr();
+	else
+		feed_take(&s->feed, "recv with SO_RCVTIMEO", r, &byte);
 }
 
 static void recv_begin(void *state)
@@ -201,6 +205,7 @@ struct acceptor {
 	int fd;
 	struct sockaddr_in addr;
 	uint32_t next;
+	bool timed;
 };
 
 static void connect_run(void *arg)
@@ -241,6 +246,7 @@ static void accepttimeo_begin(void *state)
 
 	accept_begin(state);
 	must(setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)), "SO_RCVTIMEO");
+	s->timed = true;
 }
 
 static void accept_round(void *state)
@@ -252,6 +258,10 @@ static void accept_round(void *state)
 	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
 	ssize_t r;
 
+	if (fd < 0 && errno == EINTR && s->timed) {
+		eintr();
+		return;
+	}
 	if (fd < 0) {
 		anomaly("accept: %s", strerror(errno));
 		return;

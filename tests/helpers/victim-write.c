@@ -170,7 +170,7 @@ static void sendto_round(void *state)
 	else
 		s->next++;
 	/* Not blocked all the time, for it is then that one must wait. */
-	if (s->next % 16 == 0)
+	if (s->next % 64 == 0)
 		dawdle(10000);
 }
 

@@ -323,6 +323,18 @@ START_TEST(shared_memory_is_left)
 }
 END_TEST
 
+/* Nor can what it hides, while a child has the same parts mapped; so it does not count. */
+START_TEST(shared_hidden_memory_is_left)
+{
+	struct victim v = start_victim((struct plan){ .mib = MIB, .share = true, .hide = true });
+	struct reclaim_result r = reclaim(&v, (struct reclaim_options){ 0 });
+
+	ck_assert_int_eq(r.hidden_before_kb, 0);
+	ck_assert_int_eq(r.hidden_after_kb, 0);
+	end_victim(&v);
+}
+END_TEST
+
 START_TEST(pinned_page_is_refused)
 {
 	struct victim v = start_victim((struct plan){ .mib = MIB, .pin = true });
@@ -447,10 +459,13 @@ START_TEST(another_process_is_not_touched)
 	struct victim v = start_victim((struct plan){ .mib = 2 });
 	const struct reclaim_options options = { 0 };
 	struct root tree = { .fd = -1 };
+	struct pages p = PAGES_CLOSED;
 	struct reclaim_result r;
 
 	ck_assert_int_eq(reclaim_process(&host, v.pid, v.start - 1, &options, &r), -ESRCH);
 	ck_assert_int_eq(reclaim_measure(&host, v.pid, v.start + 1, 0, &r), -ESRCH);
+	ck_assert_int_eq(pages_open(&host, v.pid, v.start + 1, HUGE_BYTES, &p), -ESRCH);
+	ck_assert_int_eq(p.pidfd, -1);
 	ck_assert_int_eq(root_open_tree(tree_make(&scratch, NULL, 0), &tree), 0);
 	tree_add(tree.path, "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "2097152\n");
 	ck_assert_int_eq(reclaim_process(&tree, v.pid, v.start, &options, &r), -EOPNOTSUPP);
@@ -549,7 +564,8 @@ static const char maps[] =
 	"7f0000000000-7f0000400000 rw-p 00000000 00:00 0                          [anon:a pool]\n"
 	"7f0000400000-7f0000800000 rw-s 00000000 00:01 77                         /dev/zero (deleted)\n"
 	"7f0000800000-7f0000c00000 rw-p 00000000 00:0f 88                         /anon_hugepage (deleted)\n"
-	"7f0000c00000-7f0001000000 ---p 00000000 00:00 0 \n"
+	"7f0000c00000-7f0000d00000 rw-s 00000000 00:00 0 \n"
+	"7f0000d00000-7f0001000000 ---p 00000000 00:00 0 \n"
 	"7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0                          [stack]\n"
 	"7ffc00030000-7ffc00034000 r--p 00000000 00:00 0                          [vvar]\n"
 	"7ffc00034000-7ffc00036000 r-xp 00000000 00:00 0                          [vdso]\n"
@@ -569,7 +585,7 @@ static const char smaps[] =
 
 START_TEST(areas_are_private_and_anonymous)
 {
-	static const uint64_t starts[] = { 0x600000, 0x1000000, 0x7f0000000000, 0x7f0000c00000,
+	static const uint64_t starts[] = { 0x600000, 0x1000000, 0x7f0000000000, 0x7f0000d00000,
 					   0x7ffc00000000 };
 	const struct file files[] = { { "/1/maps", maps }, { "/1/smaps", smaps } };
 	struct pages p = PAGES_CLOSED;
@@ -634,6 +650,7 @@ int main(void)
 	tcase_add_test(c, hidden_memory_comes_back);
 	tcase_add_test(c, locked_memory_is_left);
 	tcase_add_test(c, shared_memory_is_left);
+	tcase_add_test(c, shared_hidden_memory_is_left);
 	tcase_add_test(c, pinned_page_is_refused);
 	tcase_add_test(c, progress_is_told);
 	tcase_add_test(c, stops_when_told);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Process 1 of a virtual machine that lives for one list of commands: mounts what programs expect,
- * brings loopback up, carries out the lines of the file given by `commands=` on the kernel's command line, or of
- * /commands, says how each ended, prints `END STATUS` with the first status that is not 0, and
- * switches the machine off.
+ * brings loopback up, carries out the lines of the file given by `commands=` on the kernel's command
+ * line, or of /commands, says how each ended, prints `END STATUS` with the first status that is not
+ * 0, and switches the machine off.
  *
  * A line is a program and its arguments between spaces; there is no quoting and no shell. Empty lines
  * and lines that begin with # are passed over.

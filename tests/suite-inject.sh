@@ -1,0 +1,289 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The injector against processes that check themselves: tests/helpers/victim.c, one kind for each way in
+# which a process can be waiting, working, or be particular. Needs root and x86-64.
+#
+# ROUNDS	how often the flag of each is set or cleared
+# KILLS		how often the injecting process, and the tracer, are killed at a random moment, for each
+# KINDS		the kinds; default all
+set -u
+LC_ALL=C
+export LC_ALL
+
+# shellcheck source=tests/lib.sh
+. "${srcdir:?}/tests/lib.sh"
+
+: "${builddir:?}" "${tmp:?}"
+: "${ROUNDS:=300}" "${KILLS:=50}"
+helpers=$builddir/tests/helpers
+name="running processes"
+
+# cannot REASON: ends the suite; under CI a machine is needed that can
+cannot() {
+	if [ "${CI:-}" = true ]; then
+		fail "$name" "$1"
+	else
+		skip "$name" "$1"
+	fi
+	finish
+}
+
+[ "$(uname -m)" = x86_64 ] || cannot "the victims are written for x86-64"
+[ "$(id -u)" = 0 ] || cannot "needs root"
+[ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" -lt 3 ] || cannot "Yama forbids ptrace"
+[ -x "$helpers/victim" ] || cannot "$helpers/victim is missing"
+
+# Each kind, and how a victim of it is disturbed on purpose, to see that it would notice; see
+# tests/helpers/drive-spoil.c. Not here: seccomp-norestart, whose filter allows sleeps and forbids their
+# restart, so that any stop kills it; vfork-child, which is below.
+cat >"$tmp/kinds" <<-END
+	accept return:-4
+	accepttimeo detach
+	alarm gap
+	broken return:0
+	connect return:-4
+	deadleader return:-4
+	epoll detach
+	eventfd return:-4
+	exec return:-4
+	faults swallow
+	fcntl return:-4
+	flock return:-4
+	fork return:-4
+	futex return:-4
+	int80 vector
+	io_getevents detach
+	io_uring detach
+	mq return:-4
+	msgrcv return:-4
+	nanosleep return:0
+	pause return:-4
+	pipe return:-4
+	pipewrite detach
+	poll return:-4
+	poll-readonly detach
+	ppoll return:-4
+	recv return:-4
+	recvtimeo detach
+	registers vector
+	registers-spin vector
+	restart return:-4
+	rseq rseq
+	seccomp return:-4
+	seccomp-errno return:-4
+	select return:-4
+	semtimedop detach
+	sendfile detach
+	sendto return:-4
+	signals swallow
+	sigsuspend return:-4
+	sigtimedwait detach
+	sockwrite detach
+	spin register
+	stopped continue
+	strict return:-4
+	tcpwrite detach
+	threads return:-4
+	timerfd return:-4
+	vdso register
+	vfork return:-4
+	wait4 return:-4
+	waitall detach
+END
+
+# Their filter kills them for a prctl(2) that is made when the tracer, with which the suspension of the
+# filter goes, has been killed. (A SIGKILL of the caller leaves the tracer at work.)
+no_tracer_kills="seccomp strict"
+
+limit=$((60 + ROUNDS / 20 + KILLS / 2))
+
+# begin VICTIM KIND: starts a victim, waits until it works; sets $monitor, $pid
+begin() {
+	"$helpers/$1" "$2" --seconds $((limit + 30)) >"$work/out" 2>"$work/err" &
+	monitor=$!
+	pid=
+	while [ -z "$pid" ]; do
+		sleep 0.02
+		pid=$(sed -n 's/^ready //p' "$work/out")
+		[ -n "$pid" ] || kill -0 $monitor 2>/dev/null || break
+	done
+}
+
+# end: ends the victim; sets $status
+end() {
+	kill $monitor 2>/dev/null
+	wait $monitor
+	status=$?
+	monitor=
+}
+
+# report RESULT NAME [DETAIL...]
+report() {
+	report_result=$1
+	shift
+	printf '%s\t%s\n' "$report_result" "$1"
+	shift
+	for report_detail; do
+		printf '%s\n' "$report_detail" | head -n 20 | sed 's/^/#/'
+	done
+}
+
+# unnoticed NAME STATUSES VICTIM KIND VERB ARGUMENT...: passes when the driver succeeds, and the victim's
+# exit status is one of STATUSES
+unnoticed() {
+	what=$1
+	statuses=$2
+	victim=$3
+	kind=$4
+	verb=$5
+	shift 5
+	begin "$victim" "$kind"
+	timeout "$limit" "$helpers/drive" "$verb" "$pid" "$@" >"$work/drive" 2>&1
+	driven=$?
+	end
+	figures="$(tail -n 1 "$work/drive" | sed 's/.* \(points=\)/\1/'), $(tail -n 1 "$work/out")"
+	if [ $driven = 0 ] && echo "$statuses" | grep -qw $status; then
+		report ok "$what: $figures"
+	else
+		report "not ok" "$what" "$victim $kind; drive $verb $pid $*" "drive: exit status $driven" \
+			"$(cat "$work/drive")" "victim: exit status $status" "$(cat "$work/out" "$work/err")"
+	fi
+}
+
+# noticed NAME VICTIM KIND HOW: passes when the victim complains
+noticed() {
+	count=20
+	[ "$4" != rseq ] || count=100
+	begin "$2" "$3"
+	task=$pid
+	case $3 in
+	threads | deadleader)
+		# Whichever thread; the first ones have no call that would be broken.
+		# shellcheck disable=SC2012 # numbers
+		task=$(ls "/proc/$pid/task" | sed -n 5p)
+		;;
+	esac
+	timeout "$limit" "$helpers/drive" spoil "$task" "$4" $count >"$work/drive" 2>&1
+	sleep 0.1
+	end
+	if [ $status = 1 ] || [ $status = 3 ]; then
+		report ok "$1"
+	else
+		report "not ok" "$1" "$2 $3; drive spoil $task $4" "$(cat "$work/drive")" \
+			"victim: exit status $status" "$(cat "$work/out" "$work/err")"
+	fi
+}
+
+# try VICTIM KIND HOW: all tests of one kind
+try() {
+	label=$2
+	[ "$1" = victim ] || label="$2, 32-bit"
+	begin "$1" "$2"
+	end
+	if [ $status = 77 ]; then
+		report skip "$label" "$(sed -n 's/^skipped: //p' "$work/err")"
+		return
+	fi
+	noticed "$label: notices when it is disturbed" "$1" "$2" "$3"
+	unnoticed "$label: rounds" 0 "$1" "$2" rounds "$ROUNDS"
+	unnoticed "$label: kills" 0 "$1" "$2" kill "$KILLS" MAIN
+	# A call that the kernel does not restart, and whose tracer dies before it has seen to that, ends
+	# with EINTR.
+	if ! echo "$no_tracer_kills" | grep -qw -- "$2"; then
+		unnoticed "$label: kills of the tracer" "0 3" "$1" "$2" kill "$KILLS" TRACER
+		unnoticed "$label: fault points" "0 3" "$1" "$2" points 1
+	fi
+}
+
+# A worker takes every so many-eth job.
+worker() {
+	work=$tmp/work.$1
+	mkdir "$work"
+	monitor=
+	trap '[ -z "$monitor" ] || kill $monitor; exit 143' TERM INT
+	job=0
+	while read -r victim kind how; do
+		job=$((job + 1))
+		[ $((job % jobs)) = "$1" ] || continue
+		try "$victim" "$kind" "$how" >"$tmp/result.$job" </dev/null
+	done <"$tmp/jobs"
+}
+
+while read -r kind how; do
+	if [ -n "${KINDS:-}" ]; then
+		echo " $KINDS " | grep -qF " $kind " || continue
+	fi
+	echo "victim $kind $how"
+	[ ! -x "$helpers/victim32" ] || echo "victim32 $kind $how"
+done <"$tmp/kinds" >"$tmp/jobs"
+total=$(wc -l <"$tmp/jobs")
+
+jobs=$(nproc)
+workers=
+i=0
+while [ $i -lt "$jobs" ]; do
+	worker $i &
+	workers="$workers $!"
+	i=$((i + 1))
+done
+# shellcheck disable=SC2086 # a list
+trap 'kill $workers 2>/dev/null; wait; exit 143' INT TERM
+wait
+
+# What the workers have found, in order.
+replay() {
+	result='' title='' detail=''
+	while IFS= read -r line; do
+		case $line in
+		'#'*)
+			detail="$detail${line#'#'}
+"
+			;;
+		*)
+			settle
+			result=${line%%	*}
+			title=${line#*	}
+			;;
+		esac
+	done <"$1"
+	settle
+}
+
+settle() {
+	case $result in
+	ok) pass "$title" ;;
+	skip) skip "$title" "$detail" ;;
+	"not ok") fail "$title" "$detail" ;;
+	esac
+	detail=
+}
+
+i=0
+while [ $i -lt "$total" ]; do
+	i=$((i + 1))
+	if [ -s "$tmp/result.$i" ]; then
+		replay "$tmp/result.$i"
+	else
+		fail "$(sed -n "${i}p" "$tmp/jobs")" "the worker died"
+	fi
+done
+
+# A child of vfork(2) uses its parent's memory: not to be touched, so that the parent finds no flag set.
+work=$tmp
+if [ -z "${KINDS:-}" ]; then
+	begin victim vfork-child
+	timeout 20 "$helpers/drive" set "$pid" disable >"$work/drive"
+	is "vfork-child: is left alone" "$(sed 's/ .*//' "$work/drive")" shared
+	end
+	is "vfork-child: the parent has no flag" "$status" 0
+	begin victim vfork-child
+	timeout 20 "$helpers/drive" spoil "$pid" flag 1 >"$work/drive"
+	end
+	is "vfork-child: the parent would notice" "$status" 1
+fi
+
+if [ ! -x "$helpers/victim32" ]; then
+	name="32-bit processes"
+	cannot "the compiler cannot make them"
+fi
+finish
