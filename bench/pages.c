@@ -4,8 +4,8 @@
  *
  * Usage: pages PID [MIB_PER_SECOND [all]]
  *
- * Prints one "NAME VALUE" a line. Times are of single runs, in milliseconds; nothing is repeated, for
- * what is split is split.
+ * Prints one "NAME VALUE" a line. Times are of single runs, in milliseconds; nothing is repeated,
+ * for what is split is split.
  */
 #include <stdio.h>
 #include <string.h>
