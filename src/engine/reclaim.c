@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gives back what huge pages waste, while their process goes on. Two diseases: huge pages that are mostly
- * empty, and huge pages that the process gave back in part, which the kernel keeps whole. One cure:
- * the kernel is asked to split them, one at a time.
+ * Gives back what huge pages waste, while their process goes on. Two diseases: huge pages that are
+ * mostly empty, and huge pages that the process gave back in part, which the kernel keeps whole.
+ * One cure: the kernel is asked to split them, one at a time.
  */
 #include "engine/reclaim.h"
 
@@ -98,8 +98,8 @@ static int advance(struct reclaim *c)
 }
 
 /*
- * RSS is what the kernel counts (/proc/PID/status), not smaps_rollup, for which it walks through all
- * page tables, with the mmap lock held for each mapping: 10 ms for a GiB in small pages.
+ * RSS is what the kernel counts (/proc/PID/status), not smaps_rollup, for which it walks through
+ * all page tables, with the mmap lock held for each mapping: 10 ms for a GiB in small pages.
  */
 static int look(struct reclaim *c, int64_t *rss_kb, int64_t *huge_kb, int64_t *hidden_kb)
 {
@@ -193,8 +193,8 @@ static int split(struct reclaim *c, uint64_t address)
 }
 
 /*
- * One huge page: looks for empty parts, and has it split if it has any. The part that is named is an empty
- * one where possible, so that no page in use becomes a candidate for paging out.
+ * One huge page: looks for empty parts, and has it split if it has any. The part that is named is
+ * an empty one where possible, so that no page in use becomes a candidate for paging out.
  */
 static int split_if_worth(struct reclaim *c, uint64_t huge)
 {
@@ -266,7 +266,7 @@ static int split_partly_mapped(struct reclaim *c)
 	return 0;
 }
 
-/* Of the huge pages that were asked to split, keeps those that are huge still; both lists ascend. */
+/* Of the huge pages that were asked to split, keeps those that are huge still; lists ascend. */
 static void keep_refused(struct reclaim *c)
 {
 	size_t left = 0, range = 0;
@@ -330,12 +330,12 @@ static uint64_t total(const struct reclaim *c)
  * @root: the host; the running one
  * @pid: which process
  * @start: when it started, as proc_read() tells
- * @sample: base pages to sample, 0 for 512: then the empty share is right within 4.3 points in 95 of
- *          100 cases, and costs 1.5 ms whatever the size of the process
+ * @sample: base pages to sample, 0 for 512: then the empty share is right within 4.3 points in 95
+ *          of 100 cases, and costs 1.5 ms whatever the size of the process
  * @ret: what was found, in the fields that end in _before_kb and empty_kb
  *
- * Return: 0; -ESRCH when the process has ended; -EPERM, -EACCES; -EOPNOTSUPP on kernels without THP;
- * -ENOSYS before Linux 5.10; another negative errno.
+ * Return: 0; -ESRCH when the process has ended; -EPERM, -EACCES; -EOPNOTSUPP on kernels without
+ * THP; -ENOSYS before Linux 5.10; another negative errno.
  */
 int reclaim_measure(const struct root *root, int32_t pid, uint64_t start, uint32_t sample,
 		    struct reclaim_result *ret)

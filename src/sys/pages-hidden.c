@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that huge pages hide. When a process gives back a part of a huge page (MADV_DONTNEED, munmap), the
- * kernel unmaps that part and keeps the huge page whole until memory is short: no RSS shows it, its
- * unit is charged for it.
+ * Memory that huge pages hide. When a process gives back a part of a huge page (MADV_DONTNEED,
+ * munmap), the kernel unmaps that part and keeps the huge page whole until memory is short: no RSS
+ * shows it, its unit is charged for it.
  *
- * /proc/PID/pagemap says which page frames a process has mapped, /proc/kpageflags which of these belong
- * to a huge page (Documentation/admin-guide/mm/pagemap.rst).
+ * /proc/PID/pagemap says which page frames a process has mapped, /proc/kpageflags which of these
+ * belong to a huge page (Documentation/admin-guide/mm/pagemap.rst).
  */
 #include "sys/pages-walk.h"
 #include "sys/paths.h"
@@ -48,9 +48,9 @@ static uint64_t flags_of(const struct finder *f, uint64_t pfn)
 }
 
 /*
- * The large folio that a page frame is in. Its size is told nowhere, but it is a power of two and the
- * folio aligned to it: the nearest head at or below is its own, and the first of the places at powers
- * of two behind the head that is no tail is not in it any more.
+ * The large folio that a page frame is in. Its size is told nowhere, but it is a power of two and
+ * the folio aligned to it: the nearest head at or below is its own, and the first of the places at
+ * powers of two behind the head that is no tail is not in it any more.
  */
 static bool find_folio(const struct finder *f, uint64_t pfn, struct piece *ret)
 {
@@ -74,9 +74,10 @@ static bool find_folio(const struct finder *f, uint64_t pfn, struct piece *ret)
 }
 
 /*
- * Base pages that follow each other in the address space and in memory, in one aligned huge page of the
- * latter. Large folios are looked for from the first on, and behind each other: of the sizes below the
- * PMD's, those that begin behind single pages are not found, for that would need a look at each page.
+ * Base pages that follow each other in the address space and in memory, in one aligned huge page of
+ * the latter. Large folios are looked for from the first on, and behind each other: of the sizes
+ * below the PMD's, those that begin behind single pages are not found, for that would need a look
+ * at each page.
  */
 static int look_at_run(struct finder *f, uint64_t address, uint64_t pfn, uint64_t n)
 {
@@ -100,7 +101,7 @@ static int look_at_run(struct finder *f, uint64_t address, uint64_t pfn, uint64_
 	return 0;
 }
 
-/* Pages that others have mapped too are left out: their share of it is not known, nor can it be split. */
+/* Pages that others have mapped too are left out: no huge page of theirs can be split now. */
 static int look_at_entries(struct finder *f, uint64_t address, const uint64_t *entries, size_t n)
 {
 	const uint64_t per_huge = f->p->huge / f->p->page;
@@ -205,8 +206,8 @@ static int add_up(struct finder *f, struct arena *a, page_addresses *ret, uint64
 }
 
 /*
- * Whether no anonymous huge page of any size is partly mapped on this host, as the kernel counts since
- * Linux 6.12 (Documentation/admin-guide/mm/transhuge.rst, nr_anon_partially_mapped).
+ * Whether no anonymous huge page of any size is partly mapped on this host, as the kernel counts
+ * since Linux 6.12 (Documentation/admin-guide/mm/transhuge.rst, nr_anon_partially_mapped).
  */
 static bool none_anywhere(const struct root *root)
 {
@@ -241,11 +242,11 @@ static bool none_anywhere(const struct root *root)
  * @ret_hidden: how many bytes they hold that are not mapped
  *
  * Exact for PMD-sized pages. 11 ms for a GiB in small pages that lie in memory as they do in the
- * address space, up to 90 ms where they are scattered; huge pages cost nothing, and where the kernel
- * counts none on the whole host it takes 0.05 ms.
+ * address space, up to 90 ms where they are scattered; huge pages cost nothing, and where the
+ * kernel counts none on the whole host it takes 0.05 ms.
  *
- * Return: 0; -ESRCH when the process has ended; -EINTR when stopped; -EPERM where the kernel does not tell page frame
- * numbers (CAP_SYS_ADMIN); another negative errno.
+ * Return: 0; -ESRCH when the process has ended; -EINTR when stopped; -EPERM where the kernel does
+ * not tell page frame numbers (CAP_SYS_ADMIN); another negative errno.
  */
 int pages_find_mapped(const struct pages *p, const struct root *root,
 		      const volatile sig_atomic_t *stop, struct arena *a, page_addresses *ret,

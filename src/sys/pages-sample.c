@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much of huge pages is empty, by reading a part of them. That stops nobody; it sets accessed bits.
+ * How much of huge pages is empty, by reading a part of them. That stops nobody; it sets accessed
+ * bits.
  *
- * Read through /proc/PID/mem, not with process_vm_readv(2), which is a fifth faster: that pins pages,
- * and to pin a page that is shared with a child the kernel makes a copy of it and maps the whole huge
- * page by small ones (mm/internal.h, gup_must_unshare()). A look must change nothing.
+ * Read through /proc/PID/mem, not with process_vm_readv(2), which is a little faster: that pins
+ * pages, and to pin a page that is shared with a child the kernel makes a copy of it and maps the
+ * whole huge page by small ones (mm/internal.h, gup_must_unshare()). A look must change nothing.
  */
 #include "sys/pages.h"
 
@@ -20,7 +21,7 @@ static uint64_t next_random(uint64_t *state)
 	return x ^ (x >> 31);
 }
 
-/* Whether a base page is zero-filled: 1 or 0; -EIO when it cannot be read, -ESRCH when all is gone. */
+/* Whether a base page is zero-filled: 1 or 0; -EIO where nothing can be read, -ESRCH at the end. */
 static int is_empty(const struct pages *p, uint64_t address)
 {
 	unsigned char page[PAGE_MAX];
@@ -100,17 +101,17 @@ int pages_sample(const struct pages *p, const page_ranges *huge, uint32_t n, uin
  * @seed: decides where to look
  * @ret: the address of an empty base page
  *
- * Up to PAGES_PROBE base pages are read, one at random in each of as many equal parts. Of huge pages of
- * which a share f is empty, (1 - f)^16 are taken for full: of half empty ones 1 in 65,000, of those
- * empty to a quarter 1 in 100; what is missed so is at most 2.2 % of their size, at f = 1/17. A piece
- * of 252 KiB that is empty is always seen, whatever is around it. A page that cannot be read counts as
- * full.
+ * Up to PAGES_PROBE base pages are read, one at random in each of as many equal parts. Of huge
+ * pages of which a share f is empty, (1 - f)^16 are taken for full: of half empty ones 1 in 65,000,
+ * of those empty to a quarter 1 in 100; what is missed so is at most 2.2 % of their size, at f =
+ * 1/17. A piece of 252 KiB that is empty is always seen, whatever is around it. A page that cannot
+ * be read counts as full.
  *
- * 10 to 17 ms for a GiB of full huge pages, less for empty ones; to split them takes 150 to 400 ms, to
- * count all empty pages 60 to 90.
+ * 10 to 17 ms for a GiB of full huge pages, less for empty ones; to split them takes 150 to 400 ms,
+ * to count all empty pages 60 to 90.
  *
- * Return: 1 when one was seen; 0 when none was; -EACCES where it is forbidden; -ESRCH when the address
- * space is gone; another negative errno.
+ * Return: 1 when one was seen; 0 when none was; -EACCES where it is forbidden; -ESRCH when the
+ * address space is gone; another negative errno.
  */
 int pages_probe(const struct pages *p, uint64_t huge, uint64_t seed, uint64_t *ret)
 {

@@ -4,7 +4,8 @@
  *
  * All of it takes the mmap lock of the process for reading, and for as long as a call lasts its own
  * mmap(2), munmap(2), brk(2) and fork(2) wait. /proc/PID/smaps and smaps_rollup hold it for a whole
- * mapping: 10 ms for each GiB in small pages. So kinds of pages are asked for in windows, with pauses.
+ * mapping: 10 ms for each GiB in small pages. So kinds of pages are asked for in windows, with
+ * pauses.
  */
 #include "sys/pages-walk.h"
 
@@ -13,8 +14,13 @@
 
 #include "sys/lines.h"
 
-/* fs/proc/task_mmu.c takes 0.1 to 0.3 ms for that much in small pages, next to nothing for huge ones. */
-#define WINDOW (64ULL << 20)
+/*
+ * What one call looks at, at most, and how much of what it is to find. To pass over 1 GiB of small
+ * pages when huge ones are looked for takes 1 ms; to find 64 MiB of small ones 0.3 ms; holes take
+ * nothing.
+ */
+#define WINDOW (1ULL << 30)
+#define FIND (64ULL << 20)
 
 #define TURN_NS 300000U
 #define PAUSE_NS 50000U /* and as much again for timer slack, prctl(2) */
@@ -23,14 +29,14 @@
  * pages_take_turns() - leaves a process its locks for a moment, if we have been at them for long
  * @turn: when we began; zero at first
  *
- * To be called between any two calls that take the mmap lock. That each of them is short is not enough:
- * the kernel lets a reader that comes back at once pass a writer that waits, until that has waited for
- * 4 ms (kernel/locking/rwsem.c, rwsem_down_read_slowpath(), RWSEM_WAIT_TIMEOUT). Without pauses, an
- * mmap(2) of the process took 17 to 27 ms while its huge pages were split one by one, and 20 to 90 ms
- * while small pages were looked at.
+ * To be called between any two calls that take the mmap lock. That each of them is short is not
+ * enough: the kernel lets a reader that comes back at once pass a writer that waits, until that has
+ * waited for 4 ms (kernel/locking/rwsem.c, rwsem_down_read_slowpath(), RWSEM_WAIT_TIMEOUT). Without
+ * pauses, an mmap(2) of the process took 17 to 27 ms while its huge pages were split one by one,
+ * and 20 to 90 ms while small pages were looked at.
  *
- * For the same reason, whoever calls this should not run at a lower priority than the process: it might
- * be set aside while it holds the lock.
+ * For the same reason, whoever calls this should not run at a lower priority than the process: it
+ * might be set aside while it holds the lock.
  */
 void pages_take_turns(struct pages_turn *turn)
 {
@@ -67,13 +73,14 @@ bool pages_can_scan(int pagemap)
 
 static int scan_window(struct pages_walk *w)
 {
-	const uint64_t window = w->pages->huge > WINDOW ? w->pages->huge : WINDOW;
+	const uint64_t huge = w->pages->huge, window = huge > WINDOW ? huge : WINDOW;
 	struct scan_arg arg = {
 		.size = sizeof(arg),
 		.start = w->at,
 		.end = w->end - w->at > window ? w->at + window : w->end,
 		.vec = (uintptr_t)w->found,
 		.vec_len = ARRAY_SIZE(w->found),
+		.max_pages = (huge > FIND ? huge : FIND) / w->pages->page,
 		.category_mask = w->are | w->are_not,
 		.category_inverted = w->are_not,
 		.return_mask = w->are,
@@ -126,8 +133,8 @@ int pages_next(struct pages_walk *w, struct page_range *ret)
  * @ret: PM_* of each
  * @n: how many
  *
- * Return: of how many it told, less than @n at the end of the address space; -ESRCH when that is gone;
- * another negative errno.
+ * Return: of how many it told, less than @n at the end of the address space; -ESRCH when that is
+ * gone; another negative errno.
  */
 ssize_t pages_read_pagemap(const struct pages *p, uint64_t address, uint64_t *ret, size_t n)
 {
@@ -141,8 +148,8 @@ ssize_t pages_read_pagemap(const struct pages *p, uint64_t address, uint64_t *re
 }
 
 /*
- * A line of /proc/PID/maps: START-END PERMS OFFSET DEV INODE [NAME]. Private, no file behind it, and
- * none of the kernel's own mappings ([vdso], [vvar], [vsyscall]).
+ * A line of /proc/PID/maps: START-END PERMS OFFSET DEV INODE [NAME]. Private, no file behind it,
+ * and none of the kernel's own mappings ([vdso], [vvar], [vsyscall]).
  */
 static bool parse_area(const char *line, struct page_range *ret)
 {

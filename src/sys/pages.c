@@ -38,7 +38,7 @@ static int open_all(const struct root *root, uint64_t start, struct pages *p)
 	if (p->pagemap < 0)
 		return p->pagemap;
 	p->mem = open_one(root, p->dir, "mem");
-	/* It takes the right to attach, which nobody has under Yama's ptrace_scope 3; the others do not. */
+	/* Alone of these, it takes the right to attach: nobody has it under ptrace_scope 3. */
 	if (p->mem < 0 && p->mem != -EACCES && p->mem != -EPERM)
 		return p->mem;
 	/* Last: who has the pid now had it all the time. */
@@ -58,8 +58,8 @@ static int open_all(const struct root *root, uint64_t start, struct pages *p)
  *
  * Contents can be looked at only where ptrace_scope and the like allow it, see struct pages.
  *
- * Return: 0; -ESRCH when it has ended, or the pid is another's by now; -EOPNOTSUPP for a tree; -EACCES
- * or -EPERM; -ENOSYS before Linux 5.10; another negative errno.
+ * Return: 0; -ESRCH when it has ended, or the pid is another's by now; -EOPNOTSUPP for a tree;
+ * -EACCES or -EPERM; -ENOSYS before Linux 5.10; another negative errno.
  */
 int pages_open(const struct root *root, int32_t pid, uint64_t start, uint64_t huge,
 	       struct pages *ret)
@@ -141,9 +141,9 @@ static int find_in_area(const struct pages *p, const struct pages_area *area, st
  * @ret: the ranges, ascending, in whole huge pages
  * @ret_bytes: how much that is; may be NULL
  *
- * Asks PAGEMAP_SCAN (Documentation/admin-guide/mm/pagemap.rst): 0.05 ms for a GiB in huge pages, 1 ms
- * in small ones. Before Linux 6.7, the ranges are whole mappings of which /proc/PID/smaps says that
- * parts are huge, and only @ret_bytes is exact.
+ * Asks PAGEMAP_SCAN (Documentation/admin-guide/mm/pagemap.rst): 0.05 ms for a GiB in huge pages, 1
+ * ms in small ones. Before Linux 6.7, the ranges are whole mappings of which /proc/PID/smaps says
+ * that parts are huge, and only @ret_bytes is exact.
  *
  * Return: 0; -ESRCH when the process has ended; another negative errno.
  */
@@ -193,21 +193,23 @@ int pages_is_shared(const struct pages *p, uint64_t address)
  * @p: the process
  * @address: of a base page; of a huge page that is mapped as such, any
  *
- * MADV_COLD for a part of a huge page splits it, and on Linux 6.12 and later the split maps those of its
- * base pages that are zero-filled to the shared zero page, and frees them (mm/madvise.c,
+ * MADV_COLD for a part of a huge page splits it, and on Linux 6.12 and later the split maps those
+ * of its base pages that are zero-filled to the shared zero page, and frees them (mm/madvise.c,
  * madvise_cold_or_pageout_pte_range(); mm/migrate.c, try_to_map_unused_to_zeropage()). What is not
- * mapped any more is freed by any kernel. No contents change, nothing is paged out; the one base page
- * that is named becomes the first candidate for it, should memory get short, if it is not empty.
+ * mapped any more is freed by any kernel. No contents change, nothing is paged out; the one base
+ * page that is named becomes the first candidate for it, should memory get short, if it is not
+ * empty.
  *
  * A success says that the kernel was asked: it silently leaves alone what is shared with another
- * process (see pages_is_shared()), pinned (direct I/O, RDMA, io_uring buffers), or locked just then.
+ * process (see pages_is_shared()), pinned (direct I/O, RDMA, io_uring buffers), or locked just
+ * then.
  *
- * One page a call: a split takes 0.3 ms for a huge page in use and 0.5 to 0.8 ms for an empty one, and an
- * mmap(2) of the process waits as long, for the kernel holds the lock over all ranges of one call. The
- * longest that an mmap(2) and a munmap(2) took together was 1.3 to 2.1 ms with one page a call, 5 to 10
- * with 4, 12 to 26 with 16, 90 to 120 with 128, 330 to 370 with 512; a GiB takes the same time with
- * all of them. Page faults elsewhere do not wait (Linux 6.4 and later); one in the huge page that is
- * being split does.
+ * One page a call: a split takes 0.3 ms for a huge page in use and 0.5 to 0.8 ms for an empty one,
+ * and an mmap(2) of the process waits as long, for the kernel holds the lock over all ranges of one
+ * call. The longest that an mmap(2) and a munmap(2) took together was 1.3 to 2.1 ms with one page a
+ * call, 5 to 10 with 4, 12 to 26 with 16, 90 to 120 with 128, 330 to 370 with 512; a GiB takes the
+ * same time with all of them. Page faults elsewhere do not wait (Linux 6.4 and later); one in the
+ * huge page that is being split does.
  *
  * Return: 0; -EINVAL for memory that is locked (mlock(2)) or not anonymous; -ENOMEM when nothing is
  * mapped there any more; -ESRCH when the process has ended; -EPERM; another negative errno.

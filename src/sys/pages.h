@@ -13,7 +13,7 @@ struct page_range {
 typedef ARRAY(struct page_range) page_ranges;
 typedef ARRAY(uint64_t) page_addresses;
 
-/* A process whose pages are looked at: its descriptors stay good, or fail, when the pid is reused. */
+/* A process whose pages are looked at. If its pid is reused, the descriptors are still its own. */
 struct pages {
 	int32_t pid;
 	int pidfd;

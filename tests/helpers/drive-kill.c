@@ -176,13 +176,16 @@ int drive_kill(const struct target *t, int n, bool tracer)
 	return failed || kills != (unsigned int)n ? 1 : 0;
 }
 
-int drive_points(const struct target *t, int rounds)
+/* @only: the name of one point, or NULL for all of them */
+int drive_points(const struct target *t, int rounds, const char *only)
 {
 	unsigned int reached = 0, points = 0, failed = 0;
 
 	for (int point = INJECT_AT_NONE + 1; point < INJECT_POINTS_N; point++) {
 		unsigned int met = 0;
 
+		if (only && strcmp(only, inject_point_words[point]) != 0)
+			continue;
 		for (int i = 0; i < 2 * rounds; i++) {
 			enum thp_flag flag = i % 2 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE;
 			struct inject_answer a = ask(t, INJECT_SET, flag, (enum inject_point)point);

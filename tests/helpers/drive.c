@@ -5,7 +5,7 @@
  * usage: drive rounds PID N		sets and clears the flag in turn, and reads it back
  *        drive flood PID		the same until SIGTERM, whatever the answers
  *        drive kill PID N MAIN|TRACER	N times: flood, SIGKILL at a random moment, and recovery
- *        drive points PID [N]		the tracer ends itself at each fault point, N times
+ *        drive points PID [N [POINT]]	the tracer ends itself at each fault point, N times
  *        drive get PID
  *        drive set PID disable|madvise|system
  *        drive spoil TID HOW [N]	disturbs on purpose: a victim must notice; see drive-spoil.c
@@ -237,7 +237,7 @@ static int drive_set(const struct target *t, const char *mode)
 static int usage(void)
 {
 	fprintf(stderr, "usage: drive rounds PID N | flood PID | kill PID N MAIN|TRACER |"
-			" points PID [N] | get PID | set PID MODE | spoil TID HOW [N]\n");
+			" points PID [N [POINT]] | get PID | set PID MODE | spoil TID HOW [N]\n");
 	return 2;
 }
 
@@ -268,7 +268,7 @@ int main(int argc, char **argv)
 	if (strcmp(verb, "kill") == 0 && n > 0 && argc == 5)
 		return drive_kill(&t, n, strcmp(argv[4], "TRACER") == 0);
 	if (strcmp(verb, "points") == 0)
-		return drive_points(&t, n > 0 ? n : 3);
+		return drive_points(&t, n > 0 ? n : 3, argc > 4 ? argv[4] : NULL);
 	if (strcmp(verb, "set") == 0 && argc == 4)
 		return drive_set(&t, argv[3]);
 	if (strcmp(verb, "get") == 0) {

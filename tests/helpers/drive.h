@@ -28,7 +28,7 @@ int status_field(pid_t pid, const char *name);
 
 /* drive-kill.c */
 int drive_kill(const struct target *t, int n, bool tracer);
-int drive_points(const struct target *t, int rounds);
+int drive_points(const struct target *t, int rounds, const char *only);
 
 /* drive-spoil.c */
 int drive_spoil(pid_t tid, const char *how, int n);

@@ -2,24 +2,24 @@
 /*
  * A program with huge pages that checks itself: what a victim of reclaim sees.
  *
- * Usage: hugehog [--mib N] [--used PERCENT] [--mode plain|hidden|forked|locked] [--enable] [--rest USEC]
- *		[--probe]
+ * Usage: hugehog [--mib N] [--used PERCENT] [--mode plain|hidden|forked|locked] [--enable]
+ *		[--rest USEC] [--probe]
  *
  *	--mib N		that much in huge pages; 64 unless told
- *	--used PERCENT	of the base pages of each huge page hold data; 0, the default: one byte in each
- *			huge page
- *	--mode hidden	gives all but a little of each huge page back to the kernel, which keeps them whole
+ *	--used PERCENT	of the base pages of each huge page hold data; 0, the default: one byte
+ *			in each huge page
+ *	--mode hidden	gives most of each huge page back to the kernel, which keeps them whole
  *	--mode forked	shares the huge pages with a child
  *	--mode locked	has them locked in memory
- *	--enable	huge pages stay allowed; else PR_SET_THP_DISABLE is set once they are there, for
- *			khugepaged would make new ones out of the old
+ *	--enable	huge pages stay allowed; else PR_SET_THP_DISABLE is set once they are
+ *			there, for khugepaged would make new ones out of the old
  *	--rest USEC	the checking thread sleeps as long after each huge page; 0 unless told
  *	--probe		measures how long faults and mappings take; it disturbs what it measures
  *
- * Prints "ready PID START BYTES" when the pages are there; START and BYTES are where. Threads then read,
- * verify and write what is used, over and over. At SIGTERM it verifies all bytes, used or not, and prints
- * what it saw. Exit status: 0, 1 when a value was not what it should be, 77 when there are no huge pages to
- * be had, 2 for other trouble.
+ * Prints "ready PID START BYTES" when the pages are there; START and BYTES are where. Threads then
+ * read, verify and write what is used, over and over. At SIGTERM it verifies all bytes, used or
+ * not, and prints what it saw. Exit status: 0, 1 when a value was not what it should be, 77 when
+ * there are no huge pages to be had, 2 for other trouble.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -156,7 +156,7 @@ static unsigned char byte_value(size_t huge, uint64_t round)
 	return (unsigned char)(1 + (huge + round) % 251);
 }
 
-/* Verifies what is used in one huge page, and where nobody shares it writes the next round's values. */
+/* Verifies what is used in one huge page, and where it may writes the next round's values. */
 static void check_huge(size_t huge, bool write)
 {
 	uint64_t t = now();
