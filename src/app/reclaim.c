@@ -35,9 +35,14 @@ static void judge(struct host *h, struct reclaim_report *report, struct reclaim_
 		p->note = arena_strdup(&h->plan.arena, strerror(-r));
 	} else {
 		take_over(p, m, report->dry_run);
-		p->outcome = m->splits > 0 && !report->dry_run ? OUTCOME_CHANGED : OUTCOME_OK;
+		p->outcome = !report->dry_run && (m->splits > 0 ||
+						  m->hidden_after_kb < m->hidden_before_kb) ?
+				     OUTCOME_CHANGED :
+				     OUTCOME_OK;
 		if (m->interrupted)
 			p->note = "interrupted: the rest is as it was";
+		else if (m->blind)
+			p->note = "Yama lets nobody look for empty parts: only --all splits";
 		report->interrupted |= m->interrupted;
 		report->pages_mode = m->frees_empty ? PAGES_ZERO_FREED : PAGES_ZERO_KEPT;
 	}

@@ -113,6 +113,17 @@ static int reclaim_where_wanted(struct host *h)
 	return h->reclaim.procs.n ? reclaim_charge(h, true, &h->reclaim) : 0;
 }
 
+/* One that has ended may have left a child behind, which was in no list. */
+static bool any_gone(const struct plan *plan)
+{
+	const struct plan_proc *pp;
+
+	array_foreach(pp, &plan->procs)
+		if (pp->outcome == OUTCOME_GONE)
+			return true;
+	return false;
+}
+
 /**
  * services_set() - brings the processes of the plan to what is wanted
  * @h: the running host, locked; services_read() done
@@ -124,7 +135,7 @@ static int reclaim_where_wanted(struct host *h)
 int services_set(struct host *h)
 {
 	size_t rest = 1;
-	int r = 0;
+	int r = 0, changed;
 
 	/* The pids of a tree are nobody's here. */
 	if (h->plan.procs.n == 0 || !h->root.live)
@@ -133,12 +144,15 @@ int services_set(struct host *h)
 		struct plan_proc *earlier;
 		size_t n;
 
-		r = records_before(&h->root, &h->plan);
+		r = services_ask_before(&h->root, h->knobs, &h->facts, &h->plan);
+		if (r == 0)
+			r = records_before(&h->root, &h->facts, &h->plan);
 		if (r == 0)
 			r = services_apply(&h->root, &h->plan);
-		if (r > 0)
+		changed = r;
+		if (r >= 0)
 			r = records_after(&h->root, &h->plan);
-		else if (r == 0)
+		if (r == 0 && changed == 0 && !any_gone(&h->plan))
 			break;
 		earlier = h->plan.procs.items;
 		n = h->plan.procs.n;
@@ -147,23 +161,49 @@ int services_set(struct host *h)
 		if (r >= 0)
 			rest = resolve_again(earlier, n, &h->plan);
 	}
+	if (rest > 0)
+		diag_add(&h->plan.findings, SEVERITY_WARNING, NULL, 0,
+			 "processes are started faster than they can be set; apply again");
 	if (r >= 0)
 		r = reclaim_where_wanted(h);
 	judge_rules(h);
 	return r < 0 ? r : 0;
 }
 
+/* One look at everything that has a record, or comes from what has one. */
+static int look_at_records(struct host *h, const struct flag_records *records)
+{
+	const struct services_needs needs = { 0 };
+	int r = services_procs(&h->root, &h->units, &needs, &h->facts);
+
+	if (r == 0)
+		r = records_outside(&h->root, records, &h->facts);
+	memset(&h->plan.units, 0, sizeof(h->plan.units));
+	memset(&h->plan.procs, 0, sizeof(h->plan.procs));
+	if (r == 0)
+		r = records_plan(records, &h->facts, &h->plan);
+	if (r == 0)
+		r = services_ask(&h->root, h->knobs, &h->facts, &h->plan);
+	if (r < 0)
+		return r;
+	resolve_procs(&h->plan);
+	records_limit(records, &h->plan);
+	return 0;
+}
+
 /**
  * services_restore() - puts back the flags that thpd has set, and no others
  * @h: the running host, locked
+ *
+ * Looks again until there is no process left that got its flag from one of these meanwhile.
  *
  * Return: 0; -EBADMSG when the record is damaged; another negative errno.
  */
 int services_restore(struct host *h)
 {
 	_cleanup_flags_ struct flag_records records = { 0 };
-	const struct services_needs needs = { 0 };
 	struct unit_fact *u;
+	size_t rest = 1;
 	int r = h->root.live ? records_load(&h->root, &records) : 0;
 
 	if (r < 0 || records.list.n == 0)
@@ -172,15 +212,18 @@ int services_restore(struct host *h)
 	array_foreach(u, &h->facts.units)
 		u->wanted = true;
 	if (r == 0)
-		r = services_procs(&h->root, &h->units, &needs, &h->facts);
-	if (r == 0)
-		r = records_plan(&records, &h->facts, &h->plan);
-	if (r == 0)
-		r = services_ask(&h->root, h->knobs, &h->facts, &h->plan);
-	if (r < 0)
-		return r;
-	resolve_procs(&h->plan);
-	records_limit(&records, &h->plan);
-	r = services_apply(&h->root, &h->plan);
+		r = look_at_records(h, &records);
+	for (int i = 0; rest > 0 && i < LOOKS_MAX && r >= 0; i++) {
+		const struct plan_proc *earlier = h->plan.procs.items;
+		size_t n = h->plan.procs.n;
+
+		r = services_apply(&h->root, &h->plan);
+		if (r == 0 && !any_gone(&h->plan))
+			break;
+		if (r >= 0)
+			r = look_at_records(h, &records);
+		if (r == 0)
+			rest = resolve_again(earlier, n, &h->plan);
+	}
 	return r < 0 ? r : records_forget(&h->root, &h->plan);
 }

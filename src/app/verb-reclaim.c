@@ -13,7 +13,7 @@
 struct job {
 	struct host *h;
 	struct reclaim_report report;
-	bool always; /* the host gives huge pages to everybody */
+	bool always; /* the host gives huge pages to all */
 	bool missing;
 	struct progress progress;
 };
@@ -82,11 +82,11 @@ static const char *why_not(const struct job *j, const struct plan_proc *pp)
 	if (j->h->cli->force || j->h->cli->dry_run)
 		return NULL;
 	if (j->always && pp->found == THP_WANT_CLEAR)
-		return "would be undone at once: no flag is set, and the host's `enabled` is "
-		       "always; set thp = disable for it, or use --force";
+		return "would be undone at once: no flag is set, and the host gives huge pages to "
+		       "all; set thp = disable for it, or use --force";
 	if (j->always && pp->found < 0 && pp->fact->thp_enabled != 0)
-		return "would perhaps be undone at once: its flag is not known, and the host's "
-		       "`enabled` is always; --force does it all the same";
+		return "would perhaps be undone at once: its flag is not known, and the host gives "
+		       "huge pages to all; --force does it all the same";
 	return NULL;
 }
 
@@ -99,14 +99,12 @@ static int run(struct job *j, struct diags *d)
 						 .progress = progress_show,
 						 .data = &j->progress };
 	const struct plan_proc *pp;
-	struct knob k;
 	int r = collect_host(&h->root, &h->facts);
 
 	if (r < 0)
 		return r;
 	h->knobs = knob_open(&h->root);
-	j->always = h->knobs >= 0 && knob_read(&h->root, h->knobs, "enabled", &k) == 0 &&
-		    streq(k.value, "always");
+	j->always = services_all_get(&h->root, h->knobs, NULL);
 	r = services_units(&h->root, &h->units, &h->facts);
 	if (r == 0)
 		r = choose_units(j, d);

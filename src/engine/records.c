@@ -5,6 +5,7 @@
  */
 #include "engine/records.h"
 
+#include "engine/services.h"
 #include "sys/proc.h"
 
 #define RECORDS_MAX ((size_t)64 * 1024 * 1024)
@@ -66,25 +67,96 @@ static bool will_be_set(const struct plan *plan, const struct plan_proc *pp)
 	       apply != APPLY_VERIFY;
 }
 
-static const char *unit_of(const struct plan *plan, const struct plan_proc *pp)
+static const char *unit_of_proc(const struct plan *plan, const struct plan_proc *pp)
 {
 	return plan->units.items[pp->unit].fact->name;
+}
+
+/* From pids to processes. */
+static int index_procs(const struct facts *f, struct arena *a, struct strmap *ret)
+{
+	const struct proc_fact *fact;
+
+	array_foreach(fact, &f->procs) {
+		const char *key = arena_printf(a, "%d", fact->pid);
+
+		if (!key || strmap_put(ret, a, key, (uint32_t)fact_i) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The record that a process falls under: its own, or that of an ancestor it has the flag from. */
+static const struct flag_record *record_of(const struct flag_records *records,
+					   const struct facts *f, const struct strmap *index,
+					   const struct proc_fact *fact)
+{
+	const struct flag_record *mine = flags_find(records, fact->pid, fact->start);
+
+	for (size_t i = 0; !mine && i < f->procs.n; i++) {
+		char key[16];
+		uint32_t at;
+
+		(void)snprintf(key, sizeof(key), "%d", fact->ppid);
+		if (!strmap_get(index, key, &at))
+			return NULL;
+		fact = &f->procs.items[at];
+		mine = flags_find(records, fact->pid, fact->start);
+	}
+	return mine;
+}
+
+/*
+ * Who got his flag from an ancestor that has a record gets one himself: the ancestor may have ended by
+ * the time of `restore`.
+ */
+static int add_descendants(struct flag_records *records, const struct facts *f,
+			   const struct plan *plan, bool *ret_new)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	struct strmap index = { 0 };
+	const struct plan_proc *pp;
+	int r = records->sorted ? index_procs(f, &a, &index) : 0;
+
+	if (r < 0 || !records->sorted)
+		return r;
+	array_foreach(pp, &plan->procs) {
+		const struct proc_fact *fact = pp->fact;
+		const struct flag_record *from;
+
+		if (pp->outcome != OUTCOME_OK || thp_mode_flag(pp->mode) < 0 ||
+		    flags_find(records, fact->pid, fact->start))
+			continue;
+		from = record_of(records, f, &index, fact);
+		if (!from || from->set != pp->found)
+			continue;
+		r = flags_add(records, fact->pid, fact->start, unit_of_proc(plan, pp), from->set,
+			      from->was);
+		if (r < 0)
+			return r;
+		*ret_new = true;
+	}
+	return 0;
 }
 
 /**
  * records_before() - notes which processes services_apply() will set
  * @root: the running host, locked
+ * @f: the processes
  * @plan: of resolve_procs()
  *
  * Return: 0; negative errno, and then nothing may be set: it could not be cleared again.
  */
-int records_before(const struct root *root, const struct plan *plan)
+int records_before(const struct root *root, const struct facts *f, const struct plan *plan)
 {
 	_cleanup_flags_ struct flag_records records = { 0 };
 	const struct plan_proc *pp;
 	bool new = false;
 	int r = records_load(root, &records);
 
+	if (r < 0)
+		return r;
+	r = add_descendants(&records, f, plan, &new);
 	if (r < 0)
 		return r;
 	drop_ended(root, &records);
@@ -100,8 +172,8 @@ int records_before(const struct root *root, const struct plan *plan)
 		if (old)
 			old->set = flag; /* what it had before our first time stays */
 		else
-			r = flags_add(&records, fact->pid, fact->start, unit_of(plan, pp), flag,
-				      pp->found);
+			r = flags_add(&records, fact->pid, fact->start, unit_of_proc(plan, pp),
+				      flag, pp->found);
 		if (r < 0)
 			return r;
 	}
@@ -130,7 +202,14 @@ int records_after(const struct root *root, const struct plan *plan)
 	array_foreach(pp, &plan->procs) {
 		struct flag_record *mine = flags_find(&records, pp->fact->pid, pp->fact->start);
 
-		if (!mine || mine->was >= 0)
+		if (!mine)
+			continue;
+		/* It was not reached, and has what it had: nothing to be put back. */
+		if (pp->outcome == OUTCOME_DENIED && pp->now < 0 && pp->found == mine->was) {
+			changed = true;
+			mine->was = mine->set;
+		}
+		if (mine->was >= 0)
 			continue;
 		changed = true;
 		/* Without a flag of its own before, and none since: nothing to be put back. */
@@ -144,24 +223,47 @@ int records_after(const struct root *root, const struct plan *plan)
 	return changed ? save(root, &records) : 0;
 }
 
-/* The record that a process falls under: its own, or that of an ancestor it has the flag from. */
-static const struct flag_record *record_of(const struct flag_records *records,
-					   const struct facts *f, const struct strmap *index,
-					   const struct proc_fact *fact)
+/**
+ * records_outside() - looks at processes that have a record, but are in no unit any more
+ * @root: the running host
+ * @records: what was set
+ * @f: facts, with the processes of all units; gets those that are in none, in a unit named `-`
+ *
+ * Return: 0; -ENOMEM.
+ */
+int records_outside(const struct root *root, const struct flag_records *records, struct facts *f)
 {
-	const struct flag_record *mine = flags_find(records, fact->pid, fact->start);
+	_cleanup_arena_ struct arena a = { 0 };
+	ARRAY(int32_t) pids = { 0 };
+	const struct flag_record *it;
+	struct strmap index = { 0 };
+	struct unit_fact *none;
+	size_t first = f->procs.n;
+	int r = index_procs(f, &a, &index);
 
-	for (size_t i = 0; !mine && i < f->procs.n; i++) {
-		char key[16];
-		uint32_t at;
+	array_foreach(it, &records->list) {
+		const char *key = arena_printf(&a, "%d", it->pid);
+		int32_t *pid;
 
-		(void)snprintf(key, sizeof(key), "%d", fact->ppid);
-		if (!strmap_get(index, key, &at))
-			return NULL;
-		fact = &f->procs.items[at];
-		mine = flags_find(records, fact->pid, fact->start);
+		if (r == 0 && key && strmap_get(&index, key, NULL))
+			continue;
+		pid = array_add(&a, &pids);
+		if (r < 0 || !key || !pid)
+			return -ENOMEM;
+		*pid = it->pid;
 	}
-	return mine;
+	if (pids.n == 0)
+		return 0;
+	none = array_add(&f->arena, &f->units);
+	if (!none)
+		return -ENOMEM;
+	*none = (struct unit_fact){
+		.name = "-", .parent = UNIT_NONE, .current_kb = -1, .hidden_kb = -1
+	};
+	r = services_named(root, pids.items, pids.n, f);
+	for (size_t i = first; i < f->procs.n; i++)
+		f->procs.items[i].unit = (uint32_t)f->units.n - 1;
+	return r;
 }
 
 static enum thp_mode mode_of(int flag)
@@ -211,13 +313,10 @@ int records_plan(const struct flag_records *records, const struct facts *f, stru
 {
 	struct strmap index = { 0 };
 	const struct proc_fact *fact;
+	int r = index_procs(f, &plan->arena, &index);
 
-	array_foreach(fact, &f->procs) {
-		const char *key = arena_printf(&plan->arena, "%d", fact->pid);
-
-		if (!key || strmap_put(&index, &plan->arena, key, (uint32_t)fact_i) < 0)
-			return -ENOMEM;
-	}
+	if (r < 0)
+		return r;
 	array_foreach(fact, &f->procs) {
 		const struct flag_record *record = fact->exempt || fact->error ?
 							   NULL :

@@ -108,27 +108,30 @@ static enum apply_mode apply_of(const struct plan *plan, const struct plan_proc 
 	return pp->rule < plan->rules.n ? plan->rules.items[pp->rule].rule->apply : APPLY_ALL;
 }
 
-static bool host_always(const struct root *root, int dirfd, uint64_t *ret_pmd)
+/**
+ * services_all_get() - whether the host gives PMD-sized huge pages to all who do not refuse
+ * @root: the host
+ * @dirfd: of knob_open()
+ * @ret_pmd: their size in bytes; may be NULL
+ */
+bool services_all_get(const struct root *root, int dirfd, uint64_t *ret_pmd)
 {
-	_cleanup_arena_ struct arena a = { 0 };
+	struct knob top, size, k;
 	uint64_t pmd = 0;
-	struct knob k;
-	const char *size;
+	char key[64];
 
-	if (dirfd < 0 || knob_read(root, dirfd, "enabled", &k) < 0 || !streq(k.value, "always") ||
+	if (dirfd < 0 || knob_read(root, dirfd, "enabled", &top) < 0 ||
 	    knob_read(root, dirfd, "hpage_pmd_size", &k) < 0 ||
 	    parse_uint(k.value, UINT64_MAX, &pmd) < 0)
 		return false;
-	/*
-	 * A size that has a word of its own would answer for itself; before Linux 6.8 there is
-	 * none.
-	 */
-	size = arena_printf(&a, "hugepages-%llukB/enabled", (unsigned long long)pmd / 1024);
-	if (!size || (knob_read(root, dirfd, size, &k) == 0 && !streq(k.value, "inherit") &&
-		      !streq(k.value, "always")))
-		return false;
-	*ret_pmd = pmd;
-	return true;
+	if (ret_pmd)
+		*ret_pmd = pmd;
+	/* From Linux 6.8 on, the size has a word of its own. */
+	(void)snprintf(key, sizeof(key), "hugepages-%llukB/enabled",
+		       (unsigned long long)pmd / 1024);
+	if (knob_read(root, dirfd, key, &size) == 0 && !streq(size.value, "inherit"))
+		return streq(size.value, "always");
+	return streq(top.value, "always");
 }
 
 /*
@@ -145,13 +148,64 @@ static void look_at_memory(const struct root *root, uint64_t pmd, struct plan_pr
 	pp->note = NULL;
 }
 
-/* Whether the flag has to be asked for: from outside, clear and except_advised look the same. */
-static bool is_open(const struct plan_proc *pp)
+/*
+ * Whether the flag has to be asked for: from outside, clear and except_advised look the same. That
+ * matters for `disable` only when it is going to be set, and may have to be put back.
+ */
+static bool is_open(const struct plan_proc *pp, bool before_set)
 {
 	int wanted = thp_mode_flag(pp->mode);
 
-	return pp->fact->error == 0 && pp->found < 0 && wanted >= 0 &&
-	       (wanted != THP_WANT_DISABLE || pp->fact->thp_enabled < 0);
+	if (pp->fact->error || pp->found >= 0 || wanted < 0)
+		return false;
+	if (before_set)
+		return pp->outcome == OUTCOME_DRIFTED && pp->now < 0;
+	return wanted != THP_WANT_DISABLE || pp->fact->thp_enabled < 0;
+}
+
+/* Asks the processes for which is_open() says so. */
+static int ask(const struct root *root, int dirfd, struct facts *f, struct plan *plan,
+	       bool before_set)
+{
+	uint64_t pmd = 0;
+	bool always = services_all_get(root, dirfd, &pmd);
+	struct plan_proc *pp;
+	struct batch b;
+	int r = batch_make(plan, &b);
+
+	if (r < 0)
+		return r;
+	array_foreach(pp, &plan->procs) {
+		enum apply_mode apply = apply_of(plan, pp);
+
+		if (!is_open(pp, before_set))
+			continue;
+		if (root->live && apply != APPLY_VERIFY)
+			batch_add(&b, pp, INJECT_GET);
+		else if (always)
+			look_at_memory(root, pmd, pp);
+		if (pp->found < 0 && apply == APPLY_VERIFY && !before_set)
+			pp->note = "does not show from outside, and apply = verify does not ask";
+	}
+	if (b.n > 0)
+		r = inject(b.requests, b.n, b.answers);
+	for (size_t i = 0; i < b.n && r == 0; i++) {
+		pp = b.procs[i];
+		if (b.answers[i].result == INJECT_OK) {
+			pp->found = b.answers[i].now;
+			continue;
+		}
+		/* Why, will be said when it is set. */
+		if (before_set)
+			continue;
+		judge(root, plan, pp, &b.answers[i]);
+		pp->outcome = OUTCOME_UNKNOWN;
+		if (b.answers[i].result == INJECT_GONE)
+			f->procs.items[pp->fact - f->procs.items].error = -ESRCH;
+		else if (always)
+			look_at_memory(root, pmd, pp);
+	}
+	return r;
 }
 
 /**
@@ -168,42 +222,18 @@ static bool is_open(const struct plan_proc *pp)
  */
 int services_ask(const struct root *root, int dirfd, struct facts *f, struct plan *plan)
 {
-	uint64_t pmd = 0;
-	bool always = host_always(root, dirfd, &pmd);
-	struct plan_proc *pp;
-	struct batch b;
-	int r = batch_make(plan, &b);
+	return ask(root, dirfd, f, plan, false);
+}
 
-	if (r < 0)
-		return r;
-	array_foreach(pp, &plan->procs) {
-		enum apply_mode apply = apply_of(plan, pp);
-
-		if (!is_open(pp))
-			continue;
-		if (root->live && apply != APPLY_VERIFY)
-			batch_add(&b, pp, INJECT_GET);
-		else if (always)
-			look_at_memory(root, pmd, pp);
-		if (pp->found < 0 && apply == APPLY_VERIFY)
-			pp->note = "does not show from outside, and apply = verify does not ask";
-	}
-	if (b.n > 0)
-		r = inject(b.requests, b.n, b.answers);
-	for (size_t i = 0; i < b.n && r == 0; i++) {
-		pp = b.procs[i];
-		if (b.answers[i].result == INJECT_OK) {
-			pp->found = b.answers[i].now;
-			continue;
-		}
-		judge(root, plan, pp, &b.answers[i]);
-		pp->outcome = OUTCOME_UNKNOWN;
-		if (b.answers[i].result == INJECT_GONE)
-			f->procs.items[pp->fact - f->procs.items].error = -ESRCH;
-		else if (always)
-			look_at_memory(root, pmd, pp);
-	}
-	return r;
+/**
+ * services_ask_before() - finds out what is about to be changed, where it does not show from outside
+ *
+ * As services_ask(), for those that services_apply() will set: what they have now is what `restore`
+ * will put back. Who cannot be asked, cannot be set either.
+ */
+int services_ask_before(const struct root *root, int dirfd, struct facts *f, struct plan *plan)
+{
+	return ask(root, dirfd, f, plan, true);
 }
 
 /**

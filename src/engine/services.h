@@ -18,6 +18,8 @@ int services_procs(const struct root *root, const struct unit_tree *tree,
 int services_named(const struct root *root, const int32_t *pids, size_t n, struct facts *f);
 int services_all(const struct facts *f, struct plan *plan);
 int services_ask(const struct root *root, int dirfd, struct facts *f, struct plan *plan);
+int services_ask_before(const struct root *root, int dirfd, struct facts *f, struct plan *plan);
+bool services_all_get(const struct root *root, int dirfd, uint64_t *ret_pmd);
 int services_apply(const struct root *root, struct plan *plan);
 int services_memory(const struct root *root, const struct unit_tree *tree, struct facts *f,
 		    const struct plan *plan);

@@ -115,6 +115,14 @@ int flags_parse(const char *text, size_t len, struct flag_records *ret)
 	return 0;
 }
 
+/* A unit's name need not be UTF-8, and is of use to the reader alone. */
+static json_t *unit_text(const char *unit)
+{
+	json_t *j = json_string(unit);
+
+	return j ? j : json_string("?");
+}
+
 /** flags_format() - the text of flags.json, to be freed by the caller; 0 or -ENOMEM */
 int flags_format(const struct flag_records *f, char **ret)
 {
@@ -128,10 +136,10 @@ int flags_format(const struct flag_records *f, char **ret)
 	top = json_object();
 	list = json_array();
 	array_foreach(it, &f->list)
-		r |= json_array_append_new(list,
-					   json_pack("{s:i, s:I, s:s, s:i, s:i}", "pid", it->pid,
-						     "start", (json_int_t)it->start, "unit",
-						     it->unit, "set", it->set, "was", it->was));
+		r |= json_array_append_new(list, json_pack("{s:i, s:I, s:o, s:i, s:i}", "pid",
+							   it->pid, "start", (json_int_t)it->start,
+							   "unit", unit_text(it->unit), "set",
+							   it->set, "was", it->was));
 	r |= json_object_set_new(top, "schema", json_string(SCHEMA));
 	r |= json_object_set_new(top, "processes", list);
 	text = r == 0 ? json_dumps(top, JSON_COMPACT) : NULL;

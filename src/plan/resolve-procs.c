@@ -49,8 +49,7 @@ static int compare(const void *a, const void *b)
 /* What was done to a process stands, as long as nothing else is seen of it. */
 static void carry(struct plan_proc *pp, const struct plan_proc *earlier)
 {
-	bool undone = earlier->outcome == OUTCOME_CHANGED && pp->found >= 0 &&
-		      pp->found != earlier->now;
+	bool undone = earlier->outcome == OUTCOME_CHANGED && pp->outcome == OUTCOME_DRIFTED;
 
 	if (earlier->outcome == OUTCOME_OK || pp->outcome == OUTCOME_GONE ||
 	    earlier->mode != pp->mode)
@@ -87,8 +86,9 @@ size_t resolve_again(const struct plan_proc *earlier, size_t n, struct plan *pla
 
 		if (found)
 			carry(pp, *found);
-		else
-			rest += pp->outcome == OUTCOME_DRIFTED || pp->outcome == OUTCOME_UNKNOWN;
+		else /* one that has ended may have left a child that is in no list yet */
+			rest += pp->outcome == OUTCOME_DRIFTED || pp->outcome == OUTCOME_UNKNOWN ||
+				pp->outcome == OUTCOME_GONE;
 	}
 	return rest;
 }

@@ -213,7 +213,9 @@ int tracer_ask_and_set(struct tracer *t)
 		r = then == THEN_STOP ? 0 : leave_call(t);
 		return r ? r : INJECT_REJECTED;
 	}
-	t->answer->before = t->answer->now = (int32_t)value;
+	if (t->answer->before < 0)
+		t->answer->before = (int32_t)value;
+	t->answer->now = (int32_t)value;
 	tracer_point(t, INJECT_AT_NEXT_CALL);
 	if (ask_only || value == t->request->flag)
 		return then == THEN_STOP ? 0 : leave_call(t);

@@ -139,6 +139,9 @@ static int try_once(const struct inject_request *rq, struct inject_answer *answe
 		int other = target_status(rq->pid, "\nTracerPid:");
 
 		answer->other = other > 0 ? other : 0;
+		/* Nobody may trace what has ended (ptrace_attach(), kernel/ptrace.c). */
+		if (other == 0 && target_look(rq->pid, rq->start, &t.target) == INJECT_GONE)
+			other = -ESRCH;
 		r = other > 0 ? INJECT_TRACED : other == -ESRCH ? INJECT_GONE : r;
 	}
 	return r;
@@ -147,12 +150,13 @@ static int try_once(const struct inject_request *rq, struct inject_answer *answe
 /* Tries until it is done, or for as long as the reason may pass. */
 static void serve(const struct inject_request *rq, struct inject_answer *ret)
 {
-	struct inject_answer answer = { 0 };
+	struct inject_answer answer = { .before = -1 };
 	unsigned int waited = 0, step = 1, patience;
 	int r;
 
 	for (;;) {
-		answer = (struct inject_answer){ .before = -1, .now = -1 };
+		/* What an earlier try has set already is not what was there before. */
+		answer = (struct inject_answer){ .before = answer.before, .now = -1 };
 		r = try_once(rq, &answer);
 		/* Of a tracer that ended a moment ago, the kernel may not have let go yet. */
 		patience = r == INJECT_BUSY			    ? PATIENCE_MS :

@@ -241,9 +241,10 @@ static bool none_anywhere(const struct root *root)
  * @ret: for each, the address of a base page of it, for pages_split()
  * @ret_hidden: how many bytes they hold that are not mapped
  *
- * Exact for PMD-sized pages. 11 ms for a GiB in small pages that lie in memory as they do in the
- * address space, up to 90 ms where they are scattered; huge pages cost nothing, and where the
- * kernel counts none on the whole host it takes 0.05 ms.
+ * Exact for PMD-sized pages; huge pages that are wholly mapped by small ones (after an mprotect(2)
+ * of a part) hide nothing, and are not named. With its pauses it takes 20 to 30 ms for a GiB in
+ * small pages that lie in memory as they do in the address space, 100 ms where they are scattered;
+ * huge pages cost nothing, and where the kernel counts none on the whole host it takes 0.3 ms.
  *
  * Return: 0; -ESRCH when the process has ended; -EINTR when stopped; -EPERM where the kernel does
  * not tell page frame numbers (CAP_SYS_ADMIN); another negative errno.

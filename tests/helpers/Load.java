@@ -197,10 +197,8 @@ public class Load {
 		server.setDaemon(true);
 		server.start();
 
-		work("garbage 1", garbage());
-		work("garbage 2", garbage());
-		work("echo 1", echo(listener));
-		work("echo 2", echo(listener));
+		work("garbage", garbage());
+		work("echo", echo(listener));
 		work("quiet", quiet(listener));
 		work("sleep", Load::sleep);
 		work("wait", timedWait());

@@ -253,12 +253,10 @@ func main() {
 	}
 	go serve(listener)
 	work(echo(socket))
-	work(echo(socket))
 	work(quiet(socket))
 	work(reconnect(socket))
 	work(timer)
 	work(timer)
-	work(collect())
 	work(collect())
 	work(pipe())
 	work(spawn)

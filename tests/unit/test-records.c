@@ -469,7 +469,7 @@ START_TEST(nothing_on_record)
 	ck_assert_uint_eq(f.list.n, 0);
 	ck_assert_int_eq(records_after(&root, &plan), 0);
 	ck_assert_int_eq(records_forget(&root, &plan), 0);
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	ck_assert_str_eq(held(), "(none)");
 }
 END_TEST
@@ -484,7 +484,7 @@ START_TEST(written_before_and_completed_after)
 	(void)add_drifted(11, THP_MODE_DISABLE);
 	(void)add_drifted(12, THP_MODE_DISABLE);
 	plan.procs.items[2].outcome = OUTCOME_OK;
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	ck_assert_str_eq(on_record(10), "1 was -1");
 	ck_assert_str_eq(on_record(11), "1 was -1");
 	ck_assert_str_eq(on_record(12), "");
@@ -505,7 +505,7 @@ START_TEST(denied_though_its_flag_was_known)
 	add_unit();
 	(void)add_rule(THP_MODE_MADVISE, APPLY_ALL);
 	add_drifted(10, THP_MODE_MADVISE)->found = THP_WANT_CLEAR;
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	plan.procs.items[0].outcome = OUTCOME_DENIED;
 	ck_assert_int_eq(records_after(&root, &plan), 0);
 	ck_assert_str_eq(on_record(10), "");
@@ -521,15 +521,15 @@ START_TEST(left_alone_is_not_on_record)
 		(void)add_rule(THP_MODE_DISABLE, modes[i]);
 		(void)add_drifted(10 + (int32_t)i, THP_MODE_DISABLE);
 	}
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	ck_assert_str_eq(held(), "(none)");
 	/* Nor is what was done in an earlier look of this run. */
 	(void)add_rule(THP_MODE_DISABLE, APPLY_UNSET);
 	add_drifted(12, THP_MODE_DISABLE)->now = 0;
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	ck_assert_str_eq(held(), "(none)");
 	plan.procs.items[2].now = -1;
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	ck_assert_str_eq(on_record(12), "1 was -1");
 }
 END_TEST
@@ -542,7 +542,7 @@ START_TEST(the_first_time_counts)
 	add_unit();
 	(void)add_rule(THP_MODE_DISABLE, APPLY_ALL);
 	pp = add_drifted(10, THP_MODE_DISABLE);
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	succeed(pp, THP_WANT_EXCEPT_ADVISED);
 	ck_assert_int_eq(records_after(&root, &plan), 0);
 	ck_assert_str_eq(on_record(10), "1 was 3");
@@ -550,7 +550,7 @@ START_TEST(the_first_time_counts)
 	pp->outcome = OUTCOME_DRIFTED;
 	pp->found = THP_WANT_DISABLE;
 	pp->now = -1;
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	succeed(pp, THP_WANT_DISABLE);
 	ck_assert_int_eq(records_after(&root, &plan), 0);
 	ck_assert_str_eq(on_record(10), "0 was 3");
@@ -558,7 +558,7 @@ START_TEST(the_first_time_counts)
 	pp->mode = THP_MODE_MADVISE;
 	pp->outcome = OUTCOME_DRIFTED;
 	pp->now = -1;
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	succeed(pp, THP_WANT_CLEAR);
 	ck_assert_int_eq(records_after(&root, &plan), 0);
 	ck_assert_str_eq(on_record(10), "");
@@ -574,13 +574,13 @@ START_TEST(who_has_ended_is_dropped)
 	(void)add_drifted(12, THP_MODE_DISABLE);
 	for (size_t i = 0; i < 3; i++)
 		plan.procs.items[i].found = 0;
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	for (size_t i = 0; i < 3; i++)
 		succeed(&plan.procs.items[i], 0);
 	end_process(10);
 	add_process(11, 1, 101); /* another one by now */
 	(void)add_drifted(13, THP_MODE_DISABLE);
-	ck_assert_int_eq(records_before(&root, &plan), 0);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 	ck_assert_str_eq(on_record(10), "");
 	ck_assert_str_eq(on_record(11), "");
 	ck_assert_str_eq(on_record(12), "1 was 0");
@@ -600,7 +600,7 @@ START_TEST(a_damaged_file_stays)
 	ck_assert_int_eq(records_load(&root, &f), -EBADMSG);
 	ck_assert_uint_eq(f.sorted, 77);
 	f.sorted = 0;
-	ck_assert_int_eq(records_before(&root, &plan), -EBADMSG);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), -EBADMSG);
 	ck_assert_int_eq(records_after(&root, &plan), -EBADMSG);
 	ck_assert_int_eq(records_forget(&root, &plan), -EBADMSG);
 	ck_assert_str_eq(held(), damaged);
@@ -613,7 +613,7 @@ START_TEST(no_place_for_a_record)
 	(void)add_rule(THP_MODE_DISABLE, APPLY_ALL);
 	(void)add_drifted(10, THP_MODE_DISABLE);
 	ck_assert_int_eq(rmdir(tree_path(&scratch, tree, PATH_STATE)), 0);
-	ck_assert_int_lt(records_before(&root, &plan), 0);
+	ck_assert_int_lt(records_before(&root, &(struct facts){ 0 }, &plan), 0);
 }
 END_TEST
 
