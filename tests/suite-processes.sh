@@ -268,7 +268,13 @@ for apply in start verify; do
 done
 rules "service '$tag-a.service' { thp = disable }"
 start d "$tag-a.service" "$asker" clearer
-exits "one that always clears it: apply ends" 1 ctl -v apply
+# On a busy machine it may not have come to that when apply looks again.
+for _ in 1 2 3 4 5; do
+	if run 1 ctl -v apply; then
+		break
+	fi
+done
+is "one that always clears it: apply ends" "$run_status" 1
 is "one that always clears it: is not ok" "$(says "$pid" | cut -d ' ' -f 1)" drifted
 is "one that always clears it: the others are set" "$(enabled_of "$a" "$b")" "0 0"
 end_all
@@ -493,6 +499,8 @@ born a "$a"
 a1=$pid
 born b "$b"
 b1=$pid
+# From the next apply on, a child is known by itself: its parent may end.
+exits "children: second apply" 0 ctl apply
 end "$b"
 echo "$c" >"$base$was/cgroup.procs"
 is "children: they have the flag" "$(enabled_of "$a1" "$b1")" "0 0"
@@ -506,8 +514,9 @@ start a "$tag-a.service" "$asker" sleep
 a=$pid
 exits "children: apply" 0 ctl apply
 born a "$a"
+exits "the parent will have ended: second apply" 0 ctl apply
 end "$a"
-exits "the parent has ended: second apply" 0 ctl apply
+exits "the parent has ended: third apply" 0 ctl apply
 exits "the parent has ended: restore" 0 "$THPCTL" restore
 is "the parent has ended: restored" "$(enabled_of "$pid")" 1
 end_all
@@ -565,9 +574,16 @@ all=$(sed -n 's/^ready //p' a.log)
 set -- $all
 is "killed: there are fifty" $# 50
 rules "service '$tag-a.service' { thp = disable }"
-took=$("$asker" time 1 "$THPCTL" --role test --policy p.conf apply | cut -d ' ' -f 1)
-exits "killed: a whole run" 0 ctl verify
-"$THPCTL" restore >out 2>err
+# The shortest of three: other work on the machine makes a run only longer.
+took=
+for run in 1 2 3; do
+	this=$("$asker" time 1 "$THPCTL" --role test --policy p.conf apply | cut -d ' ' -f 1)
+	if [ -z "$took" ] || [ "$this" -lt "$took" ]; then
+		took=$this
+	fi
+	exits "killed: a whole run" 0 ctl verify
+	"$THPCTL" restore >out 2>err
+done
 killed=0
 partly=0
 lost=

@@ -221,9 +221,12 @@ start_golang() {
 
 # What goes on all the time, each with a file for its errors.
 start_load() {
-	(in_unit $clients sh -c 'until [ -e stop ]; do
-		redis-benchmark -s redis.sock -c 20 -n 5000 -r 10000 -d 256 --csv \
-			-t set,get,incr,lpush,lpop,sadd,hset,zadd,mset || echo "exit status $?" >&2
+	(in_unit $clients sh -c 'while :; do
+		for test in set get incr lpush lpop sadd hset zadd mset; do
+			[ ! -e stop ] || exit 0
+			redis-benchmark -s redis.sock -c 20 -n 10000 -r 10000 -d 256 --csv -t $test ||
+				echo "exit status $?" >&2
+		done
 	done') >benchmark.out 2>benchmark.err &
 	call benchmark
 	(in_unit $clients python3 "$jobs" redis.sock check stop) >check.out 2>check.err &
@@ -373,7 +376,7 @@ done
 
 # rounds_of UNIT NAME [PROCESSES]: how much it came to; at least so many processes went through it
 rounds_of() {
-	tr = ' ' <"rounds.$1" | awk -v wanted=$((2 * ROUNDS)) -v name="$2" -v least="${3:-1}" '
+	tr '=' ' ' <"rounds.$1" | awk -v wanted=$((2 * ROUNDS)) -v name="$2" -v least="${3:-1}" '
 		{
 			for (i = 3; i < NF; i++)
 				v[$i] = $(i + 1)
@@ -429,8 +432,11 @@ for service in benchmark check pgbench connect jvm golang; do
 	[ $service != golang ] || file=go.err
 	is "$service: no error" "$(grep -v '^pgbench (' $file | head -n 20)" ""
 done
-echo "# redis-benchmark: $(grep -c '^"SET"' benchmark.out) runs; client that checks:" \
-	"$(sed 's/\(.*\) \(.*\) \(.*\)/\1 answers, \2 wrong, the slowest after \3 ms/' check.out)"
+# told FILE: what a client has printed
+told() {
+	sed 's/\(.*\) \(.*\) \(.*\) \(.*\)/\1 answers, \2 wrong, the slowest after \3 ms, up to \4 ms late itself/' "$1"
+}
+echo "# redis-benchmark: $(grep -c '^"[A-Z]' benchmark.out) runs; client that checks: $(told check.out)"
 check "benchmark: it has run" grep -q '^"SET","[0-9]' benchmark.out
 is "benchmark: no error among the answers" "$(grep -i err benchmark.out)" ""
 is "check: answers without an error" "$(awk '$1 > 1000 && $2 == 0 { print "yes" }' check.out)" yes
@@ -519,7 +525,7 @@ end_client
 exits "strace has gone: apply" 0 ctl apply
 is "the flag is set" "$(flags $redis $database)" "0 "
 check "strace has seen it work all the while" grep -q epoll_wait strace.out
-is "nothing else happened to it: $(cat traced)" "$(cut -d ' ' -f 2 traced) $(cat traced.err)" "0 "
+is "nothing else happened to it: $(told traced)" "$(cut -d ' ' -f 2 traced) $(cat traced.err)" "0 "
 
 # --- a process clears its own flag
 (in_unit $jvm python3 -c '
@@ -611,7 +617,7 @@ tale() {
 	check "it is undone" eventually larger_than $((250 * 1024))
 
 	client before
-	sleep 2
+	sleep 1
 	end_client
 	client during
 	sleep 0.5
@@ -627,12 +633,11 @@ tale() {
 	check "and stays there" smaller_than $((100 * 1024))
 	end_client
 	for when in before during; do
-		echo "# a client $when reclaim: $(sed 's/\(.*\) \(.*\) \(.*\)/\1 answers, \2 wrong, the slowest after \3 ms/' $when)"
+		echo "# a client $when reclaim: $(told $when)"
 		is "the data are intact $when reclaim" "$(cut -d ' ' -f 2 $when) $(cat $when.err)" "0 "
 	done
-	# Where others work on this machine, it is slow without us.
-	check "no answer takes longer than 50 ms" awk 'NR == 1 { limit = $3 * 3 < 50 ? 50 : $3 * 3 }
-		NR == 2 { exit $3 > limit }' before during
+	# Where others work on this machine, both sides wait for a CPU.
+	check "no answer takes longer than 50 ms" awk '{ exit $3 > 50 + 2 * $4 }' during
 	exits "verify" 0 ctl verify
 	exits "restore" 0 ctl restore
 	check "it was the flag that kept it small" eventually larger_than $((250 * 1024))

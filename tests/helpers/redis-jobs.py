@@ -5,8 +5,9 @@ usage: redis-jobs.py SOCKET fill MIB          pushes jobs, MIB of them in all
        redis-jobs.py SOCKET drain [EVERY]     takes them, but each EVERYth one (100), and the purge
        redis-jobs.py SOCKET check STOP        pushes, takes and reads until the file STOP exists
 
-A job is a key whose value follows from its number. Prints one line: operations, errors, and the worst
-time in ms that an answer took. Exit status 1 after errors.
+A job is a key whose value follows from its number. Prints one line: operations, errors, the worst time
+in ms that an answer took, and by how many ms we were late ourselves, at worst, after a sleep: how busy
+the machine is. Exit status 1 after errors.
 """
 
 import os
@@ -62,7 +63,7 @@ class Redis:
 class Result:
     def __init__(self):
         self.operations = self.errors = 0
-        self.worst = 0.0
+        self.worst = self.late = 0.0
 
     def expect(self, what, got, wanted):
         self.operations += 1
@@ -76,6 +77,11 @@ class Result:
         got = redis.call(*command)
         self.worst = max(self.worst, time.monotonic() - begin)
         return got
+
+    def sleep(self, seconds):
+        begin = time.monotonic()
+        time.sleep(seconds)
+        self.late = max(self.late, time.monotonic() - begin - seconds)
 
 
 def batches(redis, res, numbers, command, wanted):
@@ -124,7 +130,7 @@ def check(redis, res, stop):
             if time.monotonic() - begin < 0.019:
                 res.expect("time of a pop of nothing", time.monotonic() - begin, 0.02)
         i += 1
-        time.sleep(0.001)
+        res.sleep(0.001)
     if last:
         left = range(0, last, every)
         batches(redis, res, left, lambda n: ("GET", "job:%d" % n), value)
@@ -138,7 +144,7 @@ def main(args):
         drain(redis, res, int(args[2]) if len(args) > 2 else 100)
     else:
         check(redis, res, args[2])
-    print("%d %d %.1f" % (res.operations, res.errors, res.worst * 1000))
+    print("%d %d %.1f %.1f" % (res.operations, res.errors, res.worst * 1000, res.late * 1000))
     return 1 if res.errors else 0
 
 
