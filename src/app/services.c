@@ -100,7 +100,9 @@ static int reclaim_where_wanted(struct host *h)
 		if (!(rule->reclaim == RECLAIM_YES && (set || pp->outcome == OUTCOME_OK)) &&
 		    !(rule->reclaim == RECLAIM_ONCE && set))
 			continue;
-		/* Where nothing keeps the kernel from making huge pages anew, it would be in vain. */
+		/*
+		 * Where nothing keeps the kernel from making huge pages anew, it would be in vain.
+		 */
 		if (pp->mode != THP_MODE_DISABLE && pp->mode != THP_MODE_MADVISE)
 			continue;
 		if (h->reclaim.procs.n == 0)

@@ -107,8 +107,8 @@ static const struct flag_record *record_of(const struct flag_records *records,
 }
 
 /*
- * Who got his flag from an ancestor that has a record gets one himself: the ancestor may have ended by
- * the time of `restore`.
+ * Who got his flag from an ancestor that has a record gets one himself: the ancestor may have
+ * ended by the time of `restore`.
  */
 static int add_descendants(struct flag_records *records, const struct facts *f,
 			   const struct plan *plan, bool *ret_new)

@@ -42,8 +42,8 @@ static void judge(const struct root *root, struct plan *plan, struct plan_proc *
 		[INJECT_GONE] = { OUTCOME_GONE, NULL },
 		[INJECT_FORBIDDEN] = { OUTCOME_DENIED, NULL },
 		[INJECT_SECCOMP] = { OUTCOME_DENIED,
-				     "its seccomp filter may be suspended only with CAP_SYS_ADMIN, and "
-				     "by a process that has none itself" },
+				     "its seccomp filter may be suspended only with CAP_SYS_ADMIN, "
+				     "and by a process that has none itself" },
 		[INJECT_BUSY] = { OUTCOME_FAILED,
 				  "in a system call that may not be interrupted, all the while" },
 		[INJECT_SHARED] = { OUTCOME_FAILED, "shares its parent's memory, as before exec" },
@@ -226,7 +226,8 @@ int services_ask(const struct root *root, int dirfd, struct facts *f, struct pla
 }
 
 /**
- * services_ask_before() - finds out what is about to be changed, where it does not show from outside
+ * services_ask_before() - finds out what is about to be changed, where it does not show from
+ * outside
  *
  * As services_ask(), for those that services_apply() will set: what they have now is what `restore`
  * will put back. Who cannot be asked, cannot be set either.

@@ -26,12 +26,33 @@ enum call_class {
 	CALL_BAD,	/* may end with a short count */
 };
 
-bool arch_supported(void);
+/* A system call that a thread is blocked in, as /proc/PID/task/TID/syscall tells it. */
+struct in_call {
+	long nr; /* negative: in none */
+	uint64_t args[6];
+	uint64_t sp, pc; /* the stack, and where the call returns to */
+};
+
+/*
+ * Where the kernel decides what becomes of an interrupted call before it stops for a tracer, what is
+ * written to the registers there is not believed any more: see inject-early.c.
+ */
+struct arch_early {
+	/* registers with which a thread makes the stub's system call, getpid(2), all others as they were */
+	void (*idle)(const struct regs *was, uint64_t at, struct regs *ret);
+	/* registers that say, at the end of a call, that the call a thread was in was interrupted */
+	void (*interrupted)(const struct regs *was, struct regs *ret);
+};
+
+bool arch_supports(bool compat);
+const struct arch_early *arch_early(void);
 int arch_get(int32_t tid, struct regs *ret);
 int arch_set(int32_t tid, const struct regs *regs);
 bool arch_compat(const struct regs *regs);
-enum was arch_settle(struct regs *regs);
-size_t arch_stub(const struct regs *was, enum was how, uint64_t at, unsigned char *stub);
+bool arch_keeps(int32_t tid);
+enum was arch_settle(struct regs *regs, const struct in_call *before);
+size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mask,
+		 unsigned char *stub);
 void arch_call(const struct regs *was, uint64_t at, const uint64_t *args, struct regs *ret);
 bool arch_called(const struct regs *now, uint64_t at);
 long arch_result(const struct regs *now);

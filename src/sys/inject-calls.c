@@ -71,23 +71,53 @@ enum then {
 	THEN_STOP,    /* goes on to PTRACE_EVENT_STOP */
 };
 
-/* Lets the thread make one system call, from PTRACE_EVENT_STOP or from the end of another one. */
+/*
+ * The stop at the beginning of a call. A thread that holds its signals goes on whatever it stops for:
+ * its call has precedence.
+ */
+static enum stop begin_call(struct tracer *t, int *ret_signal)
+{
+	for (;;) {
+		enum stop stop = tracer_next_stop(t, ret_signal);
+		uintptr_t sig = stop == STOP_SIGNAL ? (uintptr_t)*ret_signal : 0;
+
+		if (!t->held || (stop != STOP_SIGNAL && stop != STOP_EVENT && stop != STOP_GROUP))
+			return stop;
+		if (stop != STOP_SIGNAL)
+			t->group_stop = stop == STOP_GROUP;
+		if (tracer_expired(t))
+			return STOP_EXPIRED;
+		if (tracer_trace(t, PTRACE_SYSCALL, sig) < 0)
+			return STOP_GONE;
+	}
+}
+
+/*
+ * Lets the thread make one system call, from PTRACE_EVENT_STOP or from the end of another one; the
+ * idle one without @args.
+ */
 static int call(struct tracer *t, const uint64_t *args, enum then then, long *ret)
 {
 	struct regs regs;
 	enum stop stop;
 	int sig = 0, r;
 
-	arch_call(&t->was, t->slot, args, &regs);
+	if (args)
+		arch_call(&t->was, t->slot, args, &regs);
+	else
+		arch_early()->idle(&t->was, t->slot, &regs);
 	t->redirected = true;
 	r = arch_set(t->target.tid, &regs);
 	tracer_point(t, INJECT_AT_REDIRECTED);
 	if (r == 0)
-		r = (int)tracer_trace(t, PTRACE_SYSCALL, 0);
+		r = tracer_early_hold(t);
+	if (r == 0)
+		r = (int)tracer_trace(t, PTRACE_SYSCALL, (uintptr_t)t->requeue);
+	t->requeue = 0;
 	tracer_point(t, INJECT_AT_RUNNING);
 	if (r < 0)
 		return tracer_result(r);
-	stop = tracer_next_stop(t, &sig);
+	stop = begin_call(t, &sig);
 	if (stop != STOP_CALL)
 		return give_way(t, stop, sig);
 	tracer_point(t, INJECT_AT_CALL_ENTERED);
@@ -114,11 +144,21 @@ static int call(struct tracer *t, const uint64_t *args, enum then then, long *re
 	return 0;
 }
 
-/* From the end of a call to PTRACE_EVENT_STOP. */
-static int leave_call(struct tracer *t)
+/**
+ * tracer_leave_call() - from the end of a call to PTRACE_EVENT_STOP
+ *
+ * Return: 0; INJECT_GONE; INJECT_BUSY; negative errno.
+ */
+int tracer_leave_call(struct tracer *t)
 {
-	int r = (int)tracer_trace(t, PTRACE_INTERRUPT, 0);
+	long pid;
+	int r = tracer_early(t) ? call(t, NULL, THEN_ANOTHER, &pid) : 0;
 
+	if (r != 0)
+		return r;
+	r = (int)tracer_trace(t, PTRACE_INTERRUPT, 0);
+	if (r == 0)
+		r = tracer_early_let_go(t);
 	if (r == 0)
 		r = (int)tracer_trace(t, PTRACE_CONT, 0);
 	return r < 0 ? tracer_result(r) : tracer_wait_interrupted(t);
@@ -151,8 +191,8 @@ static bool may_fire(const struct tracer *t)
 {
 	const struct inject_request *rq = t->request;
 
-	return rq->op == INJECT_SET && t->how == WAS_BLOCKED && !t->suspended && !t->group_stop &&
-	       t->memory >= 0 && t->target.thp_enabled >= 0 &&
+	return rq->op == INJECT_SET && t->how == WAS_BLOCKED && !arch_early() && !t->suspended &&
+	       !t->group_stop && t->direct && t->target.thp_enabled >= 0 &&
 	       (rq->flag == THP_FLAG_DISABLE ||
 		(rq->flag == THP_FLAG_CLEAR && !t->target.thp_enabled));
 }
@@ -182,7 +222,9 @@ static int set_and_ask(struct tracer *t)
 		return r;
 	if (value < 0)
 		t->answer->error = (int32_t)-value;
-	r = call_prctl(t, false, THEN_STOP, &value);
+	r = call_prctl(t, false, tracer_early(t) ? THEN_ANOTHER : THEN_STOP, &value);
+	if (r == 0 && tracer_early(t))
+		r = tracer_leave_call(t);
 	if (r != 0)
 		return r;
 	t->answer->now = (int32_t)value;
@@ -202,7 +244,7 @@ static int set_and_ask(struct tracer *t)
 int tracer_ask_and_set(struct tracer *t)
 {
 	const bool ask_only = t->request->op == INJECT_GET, fast = may_fire(t);
-	const enum then then = ask_only || fast ? THEN_STOP : THEN_ANOTHER;
+	const enum then then = !tracer_early(t) && (ask_only || fast) ? THEN_STOP : THEN_ANOTHER;
 	long value = 0;
 	int r = call_prctl(t, false, then, &value);
 
@@ -210,7 +252,7 @@ int tracer_ask_and_set(struct tracer *t)
 		return r;
 	if (value < 0) {
 		t->answer->error = (int32_t)-value;
-		r = then == THEN_STOP ? 0 : leave_call(t);
+		r = then == THEN_STOP ? 0 : tracer_leave_call(t);
 		return r ? r : INJECT_REJECTED;
 	}
 	if (t->answer->before < 0)
@@ -218,6 +260,6 @@ int tracer_ask_and_set(struct tracer *t)
 	t->answer->now = (int32_t)value;
 	tracer_point(t, INJECT_AT_NEXT_CALL);
 	if (ask_only || value == t->request->flag)
-		return then == THEN_STOP ? 0 : leave_call(t);
+		return then == THEN_STOP ? 0 : tracer_leave_call(t);
 	return fast ? fire(t) : set_and_ask(t);
 }

@@ -2,11 +2,16 @@
 /* Where remote calls are not known how to make, they are reported as unsupported. */
 #include "sys/inject-arch.h"
 
-#if !defined(__x86_64__)
+#if !defined(__x86_64__) && !defined(__aarch64__)
 
-bool arch_supported(void)
+bool arch_supports(bool compat)
 {
 	return false;
+}
+
+const struct arch_early *arch_early(void)
+{
+	return NULL;
 }
 
 int arch_get(int32_t tid, struct regs *ret)
@@ -24,12 +29,18 @@ bool arch_compat(const struct regs *regs)
 	return false;
 }
 
-enum was arch_settle(struct regs *regs)
+bool arch_keeps(int32_t tid)
+{
+	return false;
+}
+
+enum was arch_settle(struct regs *regs, const struct in_call *before)
 {
 	return WAS_RUNNING;
 }
 
-size_t arch_stub(const struct regs *was, enum was how, uint64_t at, unsigned char *stub)
+size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mask,
+		 unsigned char *stub)
 {
 	return 0;
 }

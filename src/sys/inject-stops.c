@@ -18,6 +18,12 @@ uint64_t tracer_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
 }
 
+/** tracer_expired() - whether the thread of a tracer has waited long enough */
+bool tracer_expired(const struct tracer *t)
+{
+	return __atomic_load_n(&t->expired, __ATOMIC_ACQUIRE);
+}
+
 /** tracer_point() - for tests: the tracer is killed here, if the request says so */
 void tracer_point(const struct tracer *t, enum inject_point p)
 {
@@ -49,27 +55,72 @@ enum stop tracer_decode(int status, int *ret_signal)
 	return STOP_SIGNAL;
 }
 
+/**
+ * tracer_look() - looks at the stop that the thread is in, without taking it
+ * @t: the tracer
+ * @options: WNOHANG, or 0 to wait for a stop
+ * @ret_status: what waitpid(2) would say
+ *
+ * A signal that is reported and taken is lost if we are killed before it is passed on: the thread is
+ * then told to go on without (wait_task_stopped() in kernel/exit.c clears exit_code, unless WNOWAIT).
+ *
+ * Return: 1; 0 when there is none; negative errno.
+ */
+int tracer_look(const struct tracer *t, int options, int *ret_status)
+{
+	siginfo_t info = { 0 };
+	int how = options | WSTOPPED | WEXITED | WNOWAIT | __WALL | __WNOTHREAD;
+
+	if (waitid(P_PID, (id_t)t->target.tid, &info, how) < 0)
+		return -errno;
+	if (info.si_pid == 0)
+		return 0;
+	if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
+		*ret_status = info.si_status << 8 | 0x7f;
+		return 1;
+	}
+	/* Its end is taken, for its parent waits to be told. */
+	if (waitpid(t->target.tid, ret_status, options | __WALL | __WNOTHREAD) < 0)
+		return -errno;
+	return 1;
+}
+
 /** tracer_next_stop() - waits for the next stop, or until the thread is woken as expired */
 enum stop tracer_next_stop(const struct tracer *t, int *ret_signal)
 {
 	for (;;) {
 		int status = 0;
-		pid_t r = waitpid(t->target.tid, &status, __WALL | __WNOTHREAD);
+		int r = tracer_look(t, 0, &status);
 
-		if (r == t->target.tid)
+		if (r > 0)
 			return tracer_decode(status, ret_signal);
-		if (r < 0 && errno != EINTR)
+		if (r < 0 && r != -EINTR)
 			return STOP_GONE;
-		if (__atomic_load_n(&t->expired, __ATOMIC_ACQUIRE))
+		if (tracer_expired(t))
 			return STOP_EXPIRED;
 	}
 }
 
-/** tracer_put_back() - gives the thread its registers back; only in a stop inside get_signal() */
+/**
+ * tracer_put_back() - gives the thread its registers back; only in a stop inside get_signal()
+ *
+ * One that was sent through the stub may have left it long ago, and is let alone then.
+ *
+ * Return: 0; negative errno.
+ */
 int tracer_put_back(struct tracer *t)
 {
-	int r = t->redirected ? arch_set(t->target.tid, &t->was) : 0;
+	struct regs now;
+	int r = 0;
 
+	if (t->fired) {
+		r = arch_get(t->target.tid, &now);
+		if (r == 0 && (arch_in_gap(&now, &t->was) || arch_in_stub(&now, t->slot)))
+			r = arch_set(t->target.tid, &t->was);
+		return r;
+	}
+	if (t->redirected)
+		r = arch_set(t->target.tid, &t->was);
 	if (r == 0)
 		t->redirected = false;
 	return r;
@@ -144,7 +195,8 @@ int tracer_wait_interrupted(struct tracer *t)
  * tracer_check_mode() - whether registers may be exchanged just now
  *
  * In a restartable sequence another register set would go unnoticed, and with syscall user dispatch
- * (Wine) a call from elsewhere would be a signal to the process.
+ * (Wine) a call from elsewhere would be a signal to the process. A running thread may not expect a
+ * call at all, see arch_keeps().
  *
  * Return: 0; INJECT_BUSY; INJECT_UNSUPPORTED.
  */
@@ -170,6 +222,8 @@ int tracer_check_mode(const struct tracer *t)
 		if (errno == 0 && cs != 0)
 			return INJECT_BUSY;
 	}
+	if (t->how == WAS_RUNNING && !arch_keeps(t->target.tid))
+		return INJECT_BUSY;
 	if (ptrace(GET_SYSCALL_USER_DISPATCH_CONFIG, t->target.tid, (void *)sizeof(sud), &sud) ==
 		    0 &&
 	    sud.mode != 0)
@@ -178,13 +232,24 @@ int tracer_check_mode(const struct tracer *t)
 }
 
 /*
- * Writes code where the process itself may not write. PTRACE_POKEDATA does that word by word, at 1
- * us each; /proc/PID/mem all at once, if the kernel lets it (proc_mem.force_override=).
+ * Whether this is still the address space that was looked at. Since then the process may have made an
+ * exec, and where the vdso was may be anything now.
  */
+static int check_place(const struct tracer *t)
+{
+	long word;
+
+	errno = 0;
+	word = ptrace(PTRACE_PEEKDATA, t->target.tid,
+		      (void *)(uintptr_t)(t->target.vdso + VDSO_MARK), NULL);
+	if (errno == ESRCH)
+		return INJECT_GONE;
+	return errno == 0 && word == t->target.mark ? 0 : INJECT_BUSY;
+}
+
+/* PTRACE_POKEDATA writes also where the process itself may not write; 1 us a word. */
 static int poke(const struct tracer *t, const unsigned char *bytes, size_t n)
 {
-	if (t->memory >= 0 && pwrite(t->memory, bytes, n, (off_t)t->slot) == (ssize_t)n)
-		return 0;
 	for (size_t i = 0; i < n; i += sizeof(long)) {
 		long word;
 
@@ -196,25 +261,43 @@ static int poke(const struct tracer *t, const unsigned char *bytes, size_t n)
 	return 0;
 }
 
+/* /proc/PID/mem does the same all at once, if the kernel lets it (proc_mem.force_override=). */
+static bool write_memory(const struct tracer *t, const unsigned char *bytes, size_t n)
+{
+	return t->memory >= 0 && pwrite(t->memory, bytes, n, (off_t)t->slot) == (ssize_t)n;
+}
+
 /** tracer_put_stub() - writes the stub, for the registers that are to be gone back to */
 int tracer_put_stub(struct tracer *t)
 {
 	unsigned char stub[STUB_SIZE] = { 0 };
-	int r;
+	int r = check_place(t);
 
-	(void)arch_stub(&t->was, t->how, t->slot, stub);
+	if (r != 0)
+		return r;
+	(void)arch_stub(&t->was, t->how, t->slot, t->mask, stub);
 	t->stub = true; /* a part of it, at least */
-	r = poke(t, stub, sizeof(stub));
+	t->direct = write_memory(t, stub, sizeof(stub));
+	r = t->direct ? 0 : poke(t, stub, sizeof(stub));
 	tracer_point(t, INJECT_AT_STUB_WRITTEN);
 	return r;
 }
 
-/** tracer_remove_stub() - makes its place zero again */
+/**
+ * tracer_remove_stub() - makes its place zero again
+ *
+ * Where the address space is another one by now, there is nothing to be removed: what was written
+ * through its descriptor is never looked for in the new one.
+ */
 int tracer_remove_stub(struct tracer *t)
 {
 	static const unsigned char zero[STUB_SIZE] = { 0 };
-	int r = t->stub ? poke(t, zero, sizeof(zero)) : 0;
+	int r = 0;
 
+	if (t->stub && t->direct)
+		(void)write_memory(t, zero, sizeof(zero));
+	else if (t->stub && check_place(t) == 0)
+		r = poke(t, zero, sizeof(zero));
 	t->stub = false;
 	tracer_point(t, INJECT_AT_STUB_REMOVED);
 	return r;

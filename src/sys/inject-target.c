@@ -89,7 +89,7 @@ static int shares_memory(const struct target *t)
 
 	if (t->ppid == 0)
 		return 0;
-	r = syscall(SYS_kcmp, t->pid, t->ppid, KCMP_VM, 0UL, 0UL);
+	r = syscall(SYS_kcmp, t->tid, t->ppid, KCMP_VM, 0UL, 0UL);
 	if (r < 0 && errno == ENOSYS) {
 		/* Without kcmp: a vfork(2) parent waits uninterruptibly for its child. */
 		struct target parent = { .pid = t->ppid };
@@ -105,6 +105,49 @@ static int shares_memory(const struct target *t)
 	return r == 0 ? INJECT_SHARED : 0;
 }
 
+/* D, Z and X cannot be stopped. Returns 0 when the state cannot be read. */
+static char thread_state(const struct target *t, int32_t tid)
+{
+	char path[96], buf[512];
+	const char *at;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", t->pid, tid);
+	if (target_read(path, buf, sizeof(buf)) < 0)
+		return 0;
+	at = strrchr(buf, ')');
+	return at ? at[2] : 0;
+}
+
+/*
+ * A process goes on when its first thread has ended, but its memory is then to be seen through another
+ * one only. Returns 0 or INJECT_GONE.
+ */
+static int find_live(struct target *t)
+{
+	char path[64];
+	const struct dirent *e;
+	DIR *dir;
+
+	if (t->state != 'Z' && t->state != 'X')
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", t->pid);
+	dir = t->threads > 1 ? opendir(path) : NULL;
+	t->tid = 0;
+	while (dir && t->tid == 0 && (e = readdir(dir))) {
+		uint64_t tid = 0;
+		char state;
+
+		if (parse_uint(e->d_name, INT32_MAX, &tid) < 0)
+			continue;
+		state = thread_state(t, (int32_t)tid);
+		if (state && state != 'Z' && state != 'X')
+			t->tid = (int32_t)tid;
+	}
+	if (dir)
+		(void)closedir(dir);
+	return t->tid ? 0 : INJECT_GONE;
+}
+
 /**
  * target_look() - looks at a process without touching it
  * @pid: the process
@@ -118,8 +161,8 @@ int target_look(int32_t pid, uint64_t start, struct target *ret)
 	struct target t = { .pid = pid, .tid = pid };
 	int r = read_stat(pid, start, &t);
 
-	if (r == 0 && (t.state == 'Z' || t.state == 'X') && t.threads <= 1)
-		r = INJECT_GONE;
+	if (r == 0)
+		r = find_live(&t);
 	if (r == 0)
 		r = target_find_tail(&t);
 	if (r == 0)
@@ -129,27 +172,47 @@ int target_look(int32_t pid, uint64_t start, struct target *ret)
 	return r;
 }
 
-/* How well the call that a thread is in takes to being interrupted. Returns a class, or < 0. */
-static int classify_thread(const struct target *t, int32_t tid)
+/**
+ * target_call() - the system call that a thread is blocked in
+ * @t: the process
+ * @tid: the thread
+ * @ret: the call; a negative number when it runs, or is blocked elsewhere
+ *
+ * Return: 0; negative errno.
+ */
+int target_call(const struct target *t, int32_t tid, struct in_call *ret)
 {
-	unsigned long long a[6] = { 0 };
-	uint64_t args[6];
+	unsigned long long a[6] = { 0 }, sp = 0, pc = 0;
+	struct in_call in = { .nr = -1 };
 	char path[96], buf[256];
-	long nr = -1;
 	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", t->pid, tid);
 	n = target_read(path, buf, sizeof(buf));
 	if (n < 0)
 		return (int)n;
-	if (startswith(buf, "running"))
-		return CALL_RUNNING;
-	if (sscanf(buf, "%ld %llx %llx %llx %llx %llx %llx", &nr, &a[0], &a[1], &a[2], &a[3], &a[4],
-		   &a[5]) != 7)
-		return nr < 0 ? CALL_RUNNING : -EBADMSG;
-	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
-		args[i] = a[i];
-	return arch_classify(t->compat, nr, args);
+	if (!startswith(buf, "running") &&
+	    sscanf(buf, "%ld %llx %llx %llx %llx %llx %llx %llx %llx", &in.nr, &a[0], &a[1], &a[2],
+		   &a[3], &a[4], &a[5], &sp, &pc) != 9 &&
+	    in.nr >= 0)
+		return -EBADMSG;
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++)
+		in.args[i] = a[i];
+	in.sp = sp;
+	in.pc = pc;
+	*ret = in;
+	return 0;
+}
+
+/* How well the call that a thread is in takes to being interrupted. Returns a class, or < 0. */
+static int classify_thread(const struct target *t, int32_t tid)
+{
+	struct in_call in;
+	int r = target_call(t, tid, &in);
+
+	if (r < 0)
+		return r;
+	return in.nr < 0 ? CALL_RUNNING : arch_classify(t->compat, in.nr, in.args);
 }
 
 /** target_memory() - a descriptor of its memory; negative errno */
@@ -158,22 +221,9 @@ int target_memory(const struct target *t)
 	char path[64];
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/mem", t->pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", t->tid);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
-}
-
-/* D, Z and X cannot be stopped. Returns 0 when the state cannot be read. */
-static char thread_state(const struct target *t, int32_t tid)
-{
-	char path[96], buf[512];
-	const char *at;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", t->pid, tid);
-	if (target_read(path, buf, sizeof(buf)) < 0)
-		return 0;
-	at = strrchr(buf, ')');
-	return at ? at[2] : 0;
 }
 
 /* Takes a thread into account. Returns true when no better one can be found. */

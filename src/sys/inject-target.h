@@ -5,6 +5,9 @@
 
 #include "sys/inject-arch.h"
 
+/* Where the ELF header of a vdso tells its length: no other image has the same there. */
+#define VDSO_MARK 0x28
+
 struct target {
 	int32_t pid;
 	int32_t tid; /* the thread to borrow */
@@ -16,7 +19,9 @@ struct target {
 	bool seccomp;	      /* that thread is filtered, or strict */
 	int thp_enabled;      /* as in status; negative where the kernel does not say */
 	enum call_class call; /* what that thread is in */
-	uint64_t tail;	      /* the zero bytes at the end of the vdso */
+	uint64_t vdso;
+	long mark;     /* what stands in the vdso at VDSO_MARK */
+	uint64_t tail; /* the zero bytes at the end of the vdso */
 	uint64_t tail_end;
 };
 
@@ -24,6 +29,7 @@ int target_look(int32_t pid, uint64_t start, struct target *ret);
 int target_choose(struct target *t);
 int target_slot(const struct target *t, uint64_t *ret);
 int target_tail_left(const struct target *t);
+int target_call(const struct target *t, int32_t tid, struct in_call *ret);
 ssize_t target_read(const char *path, char *buf, size_t size);
 int target_find_tail(struct target *t);
 int target_memory(const struct target *t);

@@ -28,7 +28,7 @@ static int borrow(struct tracer *t)
 	if (r < 0)
 		return tracer_result(r);
 	settled = t->was;
-	t->how = arch_settle(&settled);
+	t->how = arch_settle(&settled, &t->before);
 	/* What was changed holds from now on, also if we are killed. */
 	if (memcmp(&settled, &t->was, sizeof(settled)) != 0)
 		r = arch_set(t->target.tid, &settled);
@@ -37,6 +37,8 @@ static int borrow(struct tracer *t)
 	if (r == 0)
 		r = tracer_check_mode(t);
 	if (r == 0)
+		r = tracer_early_mask(t);
+	if (r == 0)
 		r = tracer_put_stub(t);
 	if (r == 0)
 		r = tracer_suspend_seccomp(t);
@@ -44,7 +46,7 @@ static int borrow(struct tracer *t)
 		r = tracer_ask_and_set(t);
 	tracer_point(t, INJECT_AT_CALLS_DONE);
 	/* What does not stop any more finds its way back by the stub. */
-	if (r < 0 || r == INJECT_GONE || __atomic_load_n(&t->expired, __ATOMIC_ACQUIRE))
+	if (r < 0 || r == INJECT_GONE || tracer_expired(t))
 		return tracer_result(r);
 	if (t->fired)
 		return r;
@@ -66,8 +68,13 @@ static void pass_in_gap(struct tracer *t, int sig)
 	struct regs regs;
 
 	if (arch_get(t->target.tid, &regs) == 0 &&
-	    (arch_in_gap(&regs, &t->was) || arch_in_stub(&regs, t->slot)))
+	    (arch_in_gap(&regs, &t->was) || arch_in_stub(&regs, t->slot))) {
+		if (arch_early()) {
+			tracer_early_pass(t, sig);
+			return;
+		}
 		(void)arch_set(t->target.tid, &t->was);
+	}
 	(void)tracer_trace(t, PTRACE_CONT, (uintptr_t)sig);
 }
 
@@ -83,7 +90,7 @@ static bool linger(struct tracer *t)
 		/* In this order: a stop for a signal looks like being in the call, too. */
 		bool blocked = target_in_call(&t->target, arch_pc(&t->was));
 		int status = 0, sig = 0;
-		pid_t r = waitpid(t->target.tid, &status, __WALL | __WNOTHREAD | WNOHANG);
+		int r = tracer_look(t, WNOHANG, &status);
 
 		if (r < 0 || (r == 0 && blocked))
 			return r == 0;
@@ -129,7 +136,7 @@ static int settle(struct tracer *t)
 		r = tracer_result(arch_get(t->target.tid, &regs));
 	if (r == 0 && !arch_in_stub(&regs, t->slot)) {
 		t->was = regs;
-		t->how = arch_settle(&t->was);
+		t->how = arch_settle(&t->was, &t->before);
 	}
 	if (r == 0)
 		r = tracer_result(arch_set(t->target.tid, &t->was));
@@ -145,7 +152,7 @@ static int settle(struct tracer *t)
 /* What the kernel says from outside, after the thread went through the stub. */
 static int look_back(struct tracer *t)
 {
-	int enabled = target_status(t->target.pid, "\nTHP_enabled:");
+	int enabled = target_status(t->target.tid, "\nTHP_enabled:");
 
 	if (enabled < 0)
 		return enabled == -ESRCH ? INJECT_GONE : enabled;
@@ -156,8 +163,11 @@ static int look_back(struct tracer *t)
 
 static void release(struct tracer *t, uint64_t began)
 {
-	/* A stopped process stays where it is: the end of this thread leaves it in its stop. */
-	if (!t->group_stop)
+	/*
+	 * A stopped process stays where it is: the end of this thread leaves it in its stop. One that
+	 * was waited for may be in a stop for a signal by now, which only the end passes on.
+	 */
+	if (!t->group_stop && (t->fired || !tracer_expired(t)))
 		(void)tracer_trace(t, PTRACE_CONT, 0);
 	t->answer->stopped_ns = (uint32_t)(tracer_now() - began);
 	tracer_point(t, INJECT_AT_RELEASED);
@@ -172,6 +182,7 @@ static int seize(struct tracer *t)
 		return r == -ESRCH ? INJECT_GONE : r == -EPERM ? INJECT_FORBIDDEN : r;
 	}
 	tracer_point(t, INJECT_AT_SEIZED);
+	tracer_early_look(t);
 	r = (int)tracer_trace(t, PTRACE_INTERRUPT, 0);
 	tracer_point(t, INJECT_AT_INTERRUPTED);
 	return tracer_result(r);
@@ -205,7 +216,7 @@ void *tracer_run(void *data)
 		release(t, began);
 		if (t->fired)
 			r = settle(t);
-		else if (t->how == WAS_BLOCKED && !t->group_stop)
+		else if (t->how == WAS_BLOCKED && !t->group_stop && !tracer_expired(t))
 			(void)linger(t);
 	}
 	if (r == 0 && t->fired)

@@ -17,10 +17,16 @@ struct tracer {
 	uint64_t slot; /* where the stub goes */
 	int memory;    /* /proc/PID/mem, or negative errno */
 	/* From here on, the thread's own. */
-	struct regs was; /* registers to go back to */
+	struct in_call before; /* what it was seen in before it was interrupted, if that matters */
+	struct regs was;       /* registers to go back to */
 	enum was how;
+	uint64_t mask;	 /* its signal mask */
+	int requeue;	 /* a signal that goes back to its queue, when the thread goes on */
+	bool held;	 /* it has all signals blocked just now */
+	bool decided;	 /* a signal that stops it next was looked at by the kernel */
 	bool redirected; /* the thread has other registers just now */
 	bool stub;	 /* the stub is in place */
+	bool direct;	 /* it was written by way of `memory` */
 	bool suspended;	 /* seccomp is */
 	bool group_stop; /* the process is stopped, and is to stay so */
 	bool passing;	 /* a signal came in between: start again */
@@ -33,9 +39,11 @@ enum stop { STOP_EVENT, STOP_GROUP, STOP_CALL, STOP_SIGNAL, STOP_GONE, STOP_EXPI
 void *tracer_run(void *data);
 
 uint64_t tracer_now(void);
+bool tracer_expired(const struct tracer *t);
 void tracer_point(const struct tracer *t, enum inject_point p);
 long tracer_trace(const struct tracer *t, int request, uintptr_t data);
 enum stop tracer_decode(int status, int *ret_signal);
+int tracer_look(const struct tracer *t, int options, int *ret_status);
 enum stop tracer_next_stop(const struct tracer *t, int *ret_signal);
 int tracer_put_back(struct tracer *t);
 int tracer_pass_signal(struct tracer *t, int sig);
@@ -47,5 +55,12 @@ int tracer_remove_stub(struct tracer *t);
 int tracer_suspend_seccomp(struct tracer *t);
 int tracer_resume_seccomp(struct tracer *t);
 int tracer_ask_and_set(struct tracer *t);
+int tracer_leave_call(struct tracer *t);
+bool tracer_early(const struct tracer *t);
+void tracer_early_look(struct tracer *t);
+int tracer_early_mask(struct tracer *t);
+int tracer_early_hold(struct tracer *t);
+int tracer_early_let_go(struct tracer *t);
+void tracer_early_pass(struct tracer *t, int sig);
 
 #endif

@@ -19,7 +19,7 @@ static int read_auxv(struct target *t, uint64_t *ret_vdso)
 	} u;
 	ssize_t n;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/auxv", t->pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/auxv", t->tid);
 	n = target_read(path, u.bytes, sizeof(u.bytes));
 	if (n == -EACCES || n == -EPERM)
 		return INJECT_FORBIDDEN;
@@ -69,14 +69,19 @@ int target_find_tail(struct target *t)
 	ssize_t n;
 	int r = read_auxv(t, &vdso);
 
+	if (r == 0 && !arch_supports(t->compat))
+		r = INJECT_UNSUPPORTED;
 	if (r != 0)
 		return r;
-	n = read_memory(t->pid, vdso, &e, sizeof(e));
+	n = read_memory(t->tid, vdso, &e, sizeof(e));
 	if (n == -EPERM || n == -ESRCH)
 		return n == -EPERM ? INJECT_FORBIDDEN : INJECT_GONE;
+	/* It may be about to exec: then the address was of an address space that is no more. */
 	if (n != sizeof(e) || memcmp(e.wide.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    e.wide.e_ident[EI_CLASS] != (t->compat ? ELFCLASS32 : ELFCLASS64))
-		return INJECT_UNSUPPORTED;
+		return INJECT_BUSY;
+	t->vdso = vdso;
+	memcpy(&t->mark, (const char *)&e + VDSO_MARK, sizeof(t->mark));
 	end = vdso + (t->compat ?
 			      e.narrow.e_shoff + (uint64_t)e.narrow.e_shnum * e.narrow.e_shentsize :
 			      e.wide.e_shoff + (uint64_t)e.wide.e_shnum * e.wide.e_shentsize);
@@ -108,12 +113,12 @@ int target_slot(const struct target *t, uint64_t *ret)
 	unsigned char buf[4096];
 	size_t size = t->tail_end - t->tail < sizeof(buf) ? t->tail_end - t->tail : sizeof(buf);
 	uint64_t from = t->tail_end - size;
-	ssize_t n = read_memory(t->pid, from, buf, size);
+	ssize_t n = read_memory(t->tid, from, buf, size);
 
-	if (n < 0)
-		return n == -ESRCH ? INJECT_GONE : n == -EPERM ? INJECT_FORBIDDEN : (int)n;
-	if ((size_t)n != size)
-		return INJECT_UNSUPPORTED;
+	if (n == -ESRCH || n == -EPERM)
+		return n == -ESRCH ? INJECT_GONE : INJECT_FORBIDDEN;
+	if (n < 0 || (size_t)n != size)
+		return INJECT_BUSY; /* as in target_find_tail() */
 	for (size_t at = size - STUB_SIZE;; at -= STUB_SIZE) {
 		if (all_zero(buf + at, STUB_SIZE)) {
 			*ret = from + at;
@@ -124,42 +129,55 @@ int target_slot(const struct target *t, uint64_t *ret)
 	}
 }
 
+/* How long a thread has run, in nanoseconds: Documentation/scheduler/sched-stats.rst. */
+static uint64_t time_run(int32_t pid, const char *tid)
+{
+	char path[96], buf[128];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", pid, tid);
+	return target_read(path, buf, sizeof(buf)) < 0 ? 0 : strtoull(buf, NULL, 10);
+}
+
+/* Whether a thread can still be in a stub: it is stopped or blocked there, or has not run since. */
+static bool may_be_in_tail(const struct target *t, const char *tid)
+{
+	uint64_t before = time_run(t->pid, tid), at;
+	char path[96], buf[256];
+	const char *pc;
+
+	(void)usleep(1000);
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%.20s/syscall", t->pid, tid);
+	if (target_read(path, buf, sizeof(buf)) < 0)
+		return false;
+	if (startswith(buf, "running"))
+		return time_run(t->pid, tid) == before;
+	pc = strrchr(buf, ' ');
+	at = pc ? strtoull(pc, NULL, 16) : 0;
+	return at >= t->tail && at < t->tail_end;
+}
+
 /**
- * target_tail_left() - waits until no thread can be in a stub that a killed tracer left
+ * target_tail_left() - whether no thread can be in a stub that a killed tracer left
  * @t: of target_look()
  *
- * A thread that runs leaves a stub within its next microsecond on a CPU; one that is stopped, or
- * blocked, tells where it is.
+ * A thread leaves a stub within its next microsecond on a CPU.
  *
  * Return: 0; INJECT_BUSY; INJECT_GONE.
  */
 int target_tail_left(const struct target *t)
 {
-	char path[96], buf[256];
 	const struct dirent *e;
+	char path[64];
 	int r = 0;
 	DIR *dir;
 
-	(void)usleep(10000);
 	(void)snprintf(path, sizeof(path), "/proc/%d/task", t->pid);
 	dir = opendir(path);
 	if (!dir)
 		return INJECT_GONE;
-	while (r == 0 && (e = readdir(dir))) {
-		const char *pc;
-		uint64_t at;
-
-		if (e->d_name[0] == '.')
-			continue;
-		(void)snprintf(path, sizeof(path), "/proc/%d/task/%.20s/syscall", t->pid,
-			       e->d_name);
-		if (target_read(path, buf, sizeof(buf)) < 0)
-			continue;
-		pc = strrchr(buf, ' ');
-		at = pc ? strtoull(pc, NULL, 16) : 0;
-		if (at >= t->tail && at < t->tail_end)
+	while (r == 0 && (e = readdir(dir)))
+		if (e->d_name[0] != '.' && may_be_in_tail(t, e->d_name))
 			r = INJECT_BUSY;
-	}
 	(void)closedir(dir);
 	return r;
 }

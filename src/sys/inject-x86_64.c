@@ -30,8 +30,20 @@ static const struct user_regs_struct *cx86(const struct regs *r)
 	return (const struct user_regs_struct *)r->r;
 }
 
-/** arch_supported() - whether processes of this machine can be reached */
-bool arch_supported(void)
+/** arch_supports() - whether processes of this machine can be reached, or 32-bit ones */
+bool arch_supports(bool compat)
+{
+	return true;
+}
+
+/** arch_early() - NULL: interrupted calls are looked at after the stops */
+const struct arch_early *arch_early(void)
+{
+	return NULL;
+}
+
+/** arch_keeps() - whether a system call leaves a running thread's registers alone */
+bool arch_keeps(int32_t tid)
 {
 	return true;
 }
@@ -108,11 +120,12 @@ static bool eintr_restarts(bool compat, long nr)
  * @regs: of a thread in PTRACE_EVENT_STOP, the first one after PTRACE_INTERRUPT; a call that was
  *	left with a plain EINTR for our sake is turned into one that the kernel restarts, unless a
  *	signal handler is run
+ * @before: unused; the registers tell all
  *
  * arch_do_signal_or_restart() and handle_signal() in arch/x86/kernel/signal.c tell what the kernel
  * will make of these registers.
  */
-enum was arch_settle(struct regs *regs)
+enum was arch_settle(struct regs *regs, const struct in_call *before)
 {
 	struct user_regs_struct *u = x86(regs);
 	long nr = (int32_t)u->orig_rax;
@@ -208,13 +221,15 @@ static unsigned char *stub32(const struct user_regs_struct *u, enum was how, uin
  * @was: its registers, settled
  * @how: of arch_settle()
  * @at: where the code will lie in its address space
+ * @mask: unused
  * @stub: gets the code, at most STUB_SIZE bytes
  *
  * It uses no stack, and no instruction of it changes the flags.
  *
  * Return: the length of the code.
  */
-size_t arch_stub(const struct regs *was, enum was how, uint64_t at, unsigned char *stub)
+size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mask,
+		 unsigned char *stub)
 {
 	const struct user_regs_struct *u = cx86(was);
 	uint64_t nr = restart_nr(was);
@@ -279,7 +294,13 @@ bool arch_in_gap(const struct regs *now, const struct regs *was)
 {
 	struct regs rewound = *was;
 
+	/* What every system call leaves in these, one of the stub's did too. */
 	x86(&rewound)->rip -= 2;
+	x86(&rewound)->orig_rax = cx86(now)->orig_rax;
+	if (!arch_compat(now)) {
+		x86(&rewound)->rcx = cx86(now)->rcx;
+		x86(&rewound)->r11 = cx86(now)->r11;
+	}
 	x86(&rewound)->rax = cx86(now)->rax; /* compared apart: of a 32-bit process, half of it */
 	return (uint32_t)cx86(now)->rax == (uint32_t)restart_nr(was) &&
 	       memcmp(&rewound, now, sizeof(rewound)) == 0;

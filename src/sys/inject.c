@@ -158,10 +158,14 @@ static void serve(const struct inject_request *rq, struct inject_answer *ret)
 		/* What an earlier try has set already is not what was there before. */
 		answer = (struct inject_answer){ .before = answer.before, .now = -1 };
 		r = try_once(rq, &answer);
-		/* Of a tracer that ended a moment ago, the kernel may not have let go yet. */
-		patience = r == INJECT_BUSY			    ? PATIENCE_MS :
-			   r == INJECT_TRACED || r == INJECT_SHARED ? RELEASE_WAIT_MS :
-								      0;
+		/*
+		 * Of a tracer that ended a moment ago, the kernel may not have let go yet; in the
+		 * middle of an exec there is no vdso.
+		 */
+		patience = r == INJECT_BUSY || r == INJECT_UNSUPPORTED	  ? PATIENCE_MS :
+			   r == INJECT_TRACED || r == INJECT_SHARED	  ? RELEASE_WAIT_MS :
+			   r == INJECT_FORBIDDEN && answer.error == EPERM ? 2 :
+									    0;
 		if (waited >= patience)
 			break;
 		sleep_ms(step);
@@ -212,7 +216,7 @@ static int run_batch(const struct inject_request *requests, size_t n, struct inj
 /* What may never be touched, or needs no look. */
 static int refuse(const struct inject_request *rq)
 {
-	if (!arch_supported())
+	if (!arch_supports(false))
 		return INJECT_UNSUPPORTED;
 	/* PID 1 hands its flag to everything that is started from then on. */
 	if (rq->pid <= 1 || rq->pid == getpid())

@@ -161,12 +161,18 @@ public class Load {
 	static void pair() {
 		SynchronousQueue<Integer> queue = new SynchronousQueue<>();
 		work("giver", n -> {
-			if (!queue.offer(n, 20, TimeUnit.SECONDS) && !stopping)
-				wrong("nobody took " + n);
+			for (int i = 0; !queue.offer(n, 100, TimeUnit.MILLISECONDS) && !stopping; i++)
+				if (i == 200)
+					wrong("nobody takes " + n);
 		});
 		work("taker", n -> {
-			Integer got = queue.poll(20, TimeUnit.SECONDS);
-			if ((got == null || got != n) && !stopping)
+			Integer got = null;
+			for (int i = 0; got == null && !stopping; i++) {
+				got = queue.poll(100, TimeUnit.MILLISECONDS);
+				if (i == 200)
+					wrong("nobody gives " + n);
+			}
+			if (got != null && got != n)
 				wrong("took " + got + " instead of " + n);
 		});
 	}

@@ -17,6 +17,8 @@
 /* How soon after its tracer has ended a process must be free. */
 #define RELEASE_LIMIT_US 1000000
 
+#define FREEZE_US 150000
+
 /* Shared with the process that floods. */
 struct flood {
 	atomic_int stop;
@@ -53,19 +55,17 @@ static int number_in(const char *path, const char *after, int skip)
 }
 
 /*
- * A child of @parent as a descriptor, or -1. It must be young: it is looked for among the processes
- * made last (the last number in loadavg), for to read all of /proc takes longer than it lives.
+ * A child of @parent as a descriptor, or -1. It is looked for among the processes and threads made
+ * since then (the last number in loadavg), for to read all of /proc takes longer than it lives.
  */
 static int find_child(pid_t parent)
 {
 	int last = number_in("/proc/loadavg", " ", 1);
 	char path[64];
 
-	for (int pid = last; pid > last - 16 && pid > 1; pid--) {
+	for (int pid = last; pid > parent && pid > last - 512; pid--) {
 		int fd;
 
-		if (pid == parent)
-			continue;
 		(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 		if (number_in(path, ")", 4) != parent)
 			continue;
@@ -85,7 +85,8 @@ static void spin_us(int64_t us)
 		;
 }
 
-static bool kill_tracer(pid_t parent)
+/* With @freeze it is stopped for longer than it has patience, as if the machine were busy. */
+static bool kill_tracer(pid_t parent, bool freeze)
 {
 	const int64_t begin = now_us();
 	int fd = -1;
@@ -95,7 +96,11 @@ static bool kill_tracer(pid_t parent)
 	if (fd < 0)
 		return false;
 	spin_us(random_below(150));
-	(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+	(void)syscall(SYS_pidfd_send_signal, fd, freeze ? SIGSTOP : SIGKILL, NULL, 0);
+	if (freeze) {
+		pause_us(FREEZE_US);
+		(void)syscall(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
+	}
 	close(fd);
 	return true;
 }
@@ -128,7 +133,7 @@ static bool recovers(const struct target *t, enum thp_flag flag)
 	return kill(t->pid, 0) == 0;
 }
 
-static bool kill_once(const struct target *t, struct flood *f, bool tracer)
+static bool kill_once(const struct target *t, struct flood *f, enum kill_of who)
 {
 	unsigned int calls = atomic_load(&f->calls);
 	pid_t child;
@@ -143,8 +148,8 @@ static bool kill_once(const struct target *t, struct flood *f, bool tracer)
 	while (atomic_load(&f->calls) == calls)
 		;
 	spin_us(random_below(2000));
-	if (tracer) {
-		done = kill_tracer(child);
+	if (who != KILL_MAIN) {
+		done = kill_tracer(child, who == FREEZE_TRACER);
 		atomic_store(&f->stop, 1);
 	} else {
 		(void)kill(child, SIGKILL);
@@ -154,7 +159,7 @@ static bool kill_once(const struct target *t, struct flood *f, bool tracer)
 	return done;
 }
 
-int drive_kill(const struct target *t, int n, bool tracer)
+int drive_kill(const struct target *t, int n, enum kill_of who)
 {
 	struct flood *f = mmap(NULL, sizeof(*f), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			       -1, 0);
@@ -163,7 +168,7 @@ int drive_kill(const struct target *t, int n, bool tracer)
 	if (f == MAP_FAILED)
 		return 2;
 	for (int i = 0; i < n; i++) {
-		if (kill_once(t, f, tracer))
+		if (kill_once(t, f, who))
 			kills++;
 		if (!recovers(t, i % 2 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE)) {
 			failed++;

@@ -5,6 +5,7 @@
  * usage: drive rounds PID N		sets and clears the flag in turn, and reads it back
  *        drive flood PID		the same until SIGTERM, whatever the answers
  *        drive kill PID N MAIN|TRACER	N times: flood, SIGKILL at a random moment, and recovery
+ *        drive freeze PID N		N times: flood, and the tracer is stopped for 150 ms
  *        drive points PID [N [POINT]]	the tracer ends itself at each fault point, N times
  *        drive get PID
  *        drive set PID disable|madvise|system
@@ -236,8 +237,9 @@ static int drive_set(const struct target *t, const char *mode)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: drive rounds PID N | flood PID | kill PID N MAIN|TRACER |"
-			" points PID [N [POINT]] | get PID | set PID MODE | spoil TID HOW [N]\n");
+	fprintf(stderr,
+		"usage: drive rounds PID N | flood PID | kill PID N MAIN|TRACER | freeze PID N |"
+		" points PID [N [POINT]] | get PID | set PID MODE | spoil TID HOW [N]\n");
 	return 2;
 }
 
@@ -266,7 +268,9 @@ int main(int argc, char **argv)
 	if (strcmp(verb, "flood") == 0)
 		return drive_flood(&t);
 	if (strcmp(verb, "kill") == 0 && n > 0 && argc == 5)
-		return drive_kill(&t, n, strcmp(argv[4], "TRACER") == 0);
+		return drive_kill(&t, n, strcmp(argv[4], "TRACER") == 0 ? KILL_TRACER : KILL_MAIN);
+	if (strcmp(verb, "freeze") == 0 && n > 0)
+		return drive_kill(&t, n, FREEZE_TRACER);
 	if (strcmp(verb, "points") == 0)
 		return drive_points(&t, n > 0 ? n : 3, argc > 4 ? argv[4] : NULL);
 	if (strcmp(verb, "set") == 0 && argc == 4)

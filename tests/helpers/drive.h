@@ -27,7 +27,13 @@ const char *word(const struct inject_answer *a);
 int status_field(pid_t pid, const char *name);
 
 /* drive-kill.c */
-int drive_kill(const struct target *t, int n, bool tracer);
+enum kill_of {
+	KILL_MAIN,
+	KILL_TRACER,
+	FREEZE_TRACER,
+};
+
+int drive_kill(const struct target *t, int n, enum kill_of who);
 int drive_points(const struct target *t, int rounds, const char *only);
 
 /* drive-spoil.c */

@@ -45,13 +45,15 @@ static void sleep_broken(struct sleeper *s)
 	const struct itimerspec never = { 0 };
 	struct timespec ts = { .tv_nsec = 400 * MS }, rest = { 0 };
 	int64_t begin = now_ns(), sum;
+	int r;
 
 	must(timer_settime(s->timer, 0, &after, NULL), "timer_settime");
-	if (nanosleep(&ts, &rest) == 0) {
+	r = nanosleep(&ts, &rest);
+	if (r == 0) {
 		/* Should it have come too early, on a busy machine, the sleep is a whole one. */
 		took("nanosleep", begin, 400 * MS, LATE);
-	} else if (errno != EINTR) {
-		anomaly("nanosleep, broken by an alarm: %s", strerror(errno));
+	} else if (r != -1 || errno != EINTR) {
+		anomaly("nanosleep, broken by an alarm, returned %d (%s)", r, strerror(errno));
 	} else {
 		sum = now_ns() - begin + rest.tv_sec * 1000 * MS + rest.tv_nsec;
 		if (sum < 400 * MS || sum > 400 * MS + LATE)
