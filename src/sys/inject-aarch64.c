@@ -23,7 +23,6 @@
 /* Numbers that the C library may not know yet; include/uapi/asm-generic/unistd.h. */
 #define NR_IO_PGETEVENTS 292
 #define NR_IO_URING_ENTER 426
-#define NR_CLONE3 435
 #define NR_EPOLL_PWAIT2 441
 
 #define REGS_SIZE sizeof(struct user_regs_struct)
@@ -65,8 +64,8 @@ int arch_get(int32_t tid, struct regs *ret)
 /**
  * arch_set() - gives a stopped thread its registers, all at once; 0 or negative errno
  *
- * x7 not in the stops at the beginning and end of a call, where it tells these apart and then is what
- * it was (arch/arm64/kernel/ptrace.c).
+ * x7 not in the stops at the beginning and end of a call, where it tells these apart and then is
+ * what it was (arch/arm64/kernel/ptrace.c).
  */
 int arch_set(int32_t tid, const struct regs *regs)
 {
@@ -81,7 +80,10 @@ bool arch_compat(const struct regs *regs)
 	return false;
 }
 
-/* The state behind struct user_sve_header (asm/ptrace.h): 32 vectors, then 16 predicates and one more. */
+/*
+ * The state behind struct user_sve_header (asm/ptrace.h): 32 vectors, then 16 predicates and one
+ * more.
+ */
 static bool sve_is_zero(const unsigned char *state, size_t vector)
 {
 	const size_t end = 32 * vector + 17 * (vector / 8);
@@ -122,29 +124,6 @@ bool arch_keeps(int32_t tid)
 			return false;
 	}
 	return true;
-}
-
-/*
- * Calls that end with a plain EINTR where others would restart, because their relative time-out
- * cannot be kept, or because of a socket's time-out. All of them can be made again: none has done
- * anything when it returns EINTR.
- */
-static bool eintr_restarts(long nr)
-{
-	static const short list[] = {
-		SYS_epoll_pwait,  NR_EPOLL_PWAIT2,     SYS_semop,
-		SYS_semtimedop,	  SYS_rt_sigtimedwait, SYS_io_getevents,
-		NR_IO_PGETEVENTS, NR_IO_URING_ENTER,   SYS_read,
-		SYS_readv,	  SYS_recvfrom,	       SYS_recvmsg,
-		SYS_recvmmsg,	  SYS_accept,	       SYS_accept4,
-		SYS_connect,	  SYS_write,	       SYS_writev,
-		SYS_sendto,	  SYS_sendmsg,
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
-		if (list[i] == nr)
-			return true;
-	return false;
 }
 
 /*
@@ -189,13 +168,15 @@ static uint64_t restart_code(long nr, const uint64_t *args)
 
 /**
  * arch_settle() - finds out what a thread was doing, and sees to it that it will go on with it
- * @regs: of a thread in PTRACE_EVENT_STOP, the first one after PTRACE_INTERRUPT; a blocked one's are
+ * @regs: of a thread in PTRACE_EVENT_STOP, the first one after PTRACE_INTERRUPT; a blocked one's
+ * are
  *	those with which it makes its call anew, also if the call was left with a plain EINTR for
  *	our sake
  * @before: the call that it was seen in before PTRACE_INTERRUPT
  *
- * do_signal() in arch/arm64/kernel/signal.c has rewound the call by now, or else left it with EINTR.
- * Neither can be told from a thread that runs and happens to be there, but by what was seen before.
+ * do_signal() in arch/arm64/kernel/signal.c has rewound the call by now, or else left it with
+ * EINTR. Neither can be told from a thread that runs and happens to be there, but by what was seen
+ * before.
  */
 enum was arch_settle(struct regs *regs, const struct in_call *before)
 {
@@ -209,7 +190,8 @@ enum was arch_settle(struct regs *regs, const struct in_call *before)
 		regs->r[CODE] = restart_code(before->nr, before->args);
 		return WAS_BLOCKED;
 	}
-	if (u->pc == before->pc && (long)u->regs[0] == -EINTR && eintr_restarts(before->nr)) {
+	if (u->pc == before->pc && (long)u->regs[0] == -EINTR &&
+	    arch_eintr_restarts(false, before->nr)) {
 		u->pc -= 4;
 		u->regs[0] = before->args[0];
 		regs->r[CODE] = ERESTARTNOHAND;
@@ -390,51 +372,10 @@ bool arch_in_stub(const struct regs *now, uint64_t at)
 	return carm(now)->pc >= at && carm(now)->pc < at + STUB_SIZE;
 }
 
-/* Whether the flags of recvfrom(2) or recvmsg(2) ask for all or nothing. */
-static bool wants_all(uint64_t flags)
+/** arch_clobbers() - whether the stub's call leaves traces that a blocked call would not */
+bool arch_clobbers(const struct regs *was)
 {
-	return flags & 0x100; /* MSG_WAITALL */
-}
-
-/**
- * arch_classify() - how well a blocked call takes to being interrupted
- * @compat: of a 32-bit process
- * @nr: its number
- * @args: its six arguments
- */
-enum call_class arch_classify(bool compat, long nr, const uint64_t *args)
-{
-	switch (nr) {
-	case SYS_write:
-	case SYS_writev:
-	case SYS_pwrite64:
-	case SYS_pwritev:
-	case SYS_pwritev2:
-	case SYS_sendto:
-	case SYS_sendmsg:
-	case SYS_sendmmsg:
-	case SYS_recvmmsg:
-	case SYS_sendfile:
-	case SYS_splice:
-	case SYS_tee:
-	case SYS_vmsplice:
-	case SYS_copy_file_range:
-	case SYS_clone: /* blocks in nothing but a vfork */
-	case NR_CLONE3:
-		return CALL_BAD;
-	case SYS_recvfrom:
-		return wants_all(args[3]) ? CALL_BAD : CALL_GOOD;
-	case SYS_recvmsg:
-		return wants_all(args[2]) ? CALL_BAD : CALL_GOOD;
-	case SYS_read:
-	case SYS_readv:
-	case SYS_accept:
-	case SYS_accept4:
-	case SYS_connect:
-		return CALL_GOOD;
-	default:
-		return eintr_restarts(nr) ? CALL_TOLERABLE : CALL_GOOD;
-	}
+	return false;
 }
 
 #endif

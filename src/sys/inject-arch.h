@@ -56,9 +56,11 @@ size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mas
 void arch_call(const struct regs *was, uint64_t at, const uint64_t *args, struct regs *ret);
 bool arch_called(const struct regs *now, uint64_t at);
 long arch_result(const struct regs *now);
+bool arch_clobbers(const struct regs *was);
 bool arch_in_gap(const struct regs *now, const struct regs *was);
 uint64_t arch_pc(const struct regs *regs);
 bool arch_in_stub(const struct regs *now, uint64_t at);
+bool arch_eintr_restarts(bool compat, long nr);
 enum call_class arch_classify(bool compat, long nr, const uint64_t *args);
 
 #endif

@@ -72,8 +72,8 @@ enum then {
 };
 
 /*
- * The stop at the beginning of a call. A thread that holds its signals goes on whatever it stops for:
- * its call has precedence.
+ * The stop at the beginning of a call. A thread that holds its signals goes on whatever it stops
+ * for: its call has precedence.
  */
 static enum stop begin_call(struct tracer *t, int *ret_signal)
 {
@@ -191,8 +191,9 @@ static bool may_fire(const struct tracer *t)
 {
 	const struct inject_request *rq = t->request;
 
-	return rq->op == INJECT_SET && t->how == WAS_BLOCKED && !arch_early() && !t->suspended &&
-	       !t->group_stop && t->direct && t->target.thp_enabled >= 0 &&
+	return rq->op == INJECT_SET && t->how == WAS_BLOCKED && !arch_early() &&
+	       !arch_clobbers(&t->was) && !t->suspended && !t->group_stop && t->direct &&
+	       t->target.thp_enabled >= 0 &&
 	       (rq->flag == THP_FLAG_DISABLE ||
 		(rq->flag == THP_FLAG_CLEAR && !t->target.thp_enabled));
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the kernel decides early. On arm64, do_signal() (arch/arm64/kernel/signal.c) rewinds an
- * interrupted call to its instruction before it stops for a tracer, and remembers by itself whether a
- * signal that comes is to end the call with EINTR. It remembers that for as long as it is in that
- * function. So
+ * interrupted call to its instruction before it stops for a tracer, and remembers by itself
+ * whether a signal that comes is to end the call with EINTR. It remembers that for as long as it
+ * is in that function. So
  *
  * - the call that a thread is in is looked at before it is interrupted;
  * - the thread is sent back by the end of one more call, an idle one, with registers that say that
  *   its own call has just been interrupted: then the kernel rewinds it, and decides on signals;
- * - the thread has its signals blocked from the first call to that point. They come, all of them and
+ * - the thread has its signals blocked from the first call to that point. They come, all of them
+ * and
  *   in order, when the kernel can decide. Should the tracer be killed, the stub unblocks them.
  */
 #include <sched.h>
@@ -28,8 +29,8 @@ bool tracer_early(const struct tracer *t)
 /**
  * tracer_early_look() - notes what the thread is blocked in, before it is interrupted
  *
- * Of a call that ends with EINTR the first argument is not to be found any more afterwards. A thread
- * that runs just now is given time to block.
+ * Of a call that ends with EINTR the first argument is not to be found any more afterwards. A
+ * thread that runs just now is given time to block.
  */
 void tracer_early_look(struct tracer *t)
 {
@@ -73,7 +74,9 @@ int tracer_early_hold(struct tracer *t)
 	return r;
 }
 
-/** tracer_early_let_go() - at the end of the idle call: signals may come, for the thread's own call */
+/**
+ * tracer_early_let_go() - at the end of the idle call: signals may come, for the thread's own call
+ */
 int tracer_early_let_go(struct tracer *t)
 {
 	struct regs regs;

@@ -80,4 +80,9 @@ enum call_class arch_classify(bool compat, long nr, const uint64_t *args)
 	return CALL_BAD;
 }
 
+bool arch_clobbers(const struct regs *was)
+{
+	return false;
+}
+
 #endif

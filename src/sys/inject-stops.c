@@ -61,8 +61,9 @@ enum stop tracer_decode(int status, int *ret_signal)
  * @options: WNOHANG, or 0 to wait for a stop
  * @ret_status: what waitpid(2) would say
  *
- * A signal that is reported and taken is lost if we are killed before it is passed on: the thread is
- * then told to go on without (wait_task_stopped() in kernel/exit.c clears exit_code, unless WNOWAIT).
+ * A signal that is reported and taken is lost if we are killed before it is passed on: the thread
+ * is then told to go on without (wait_task_stopped() in kernel/exit.c clears exit_code, unless
+ * WNOWAIT).
  *
  * Return: 1; 0 when there is none; negative errno.
  */
@@ -232,8 +233,8 @@ int tracer_check_mode(const struct tracer *t)
 }
 
 /*
- * Whether this is still the address space that was looked at. Since then the process may have made an
- * exec, and where the vdso was may be anything now.
+ * Whether this is still the address space that was looked at. Since then the process may have made
+ * an exec, and where the vdso was may be anything now.
  */
 static int check_place(const struct tracer *t)
 {

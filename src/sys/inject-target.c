@@ -119,8 +119,8 @@ static char thread_state(const struct target *t, int32_t tid)
 }
 
 /*
- * A process goes on when its first thread has ended, but its memory is then to be seen through another
- * one only. Returns 0 or INJECT_GONE.
+ * A process goes on when its first thread has ended, but its memory is then to be seen through
+ * another one only. Returns 0 or INJECT_GONE.
  */
 static int find_live(struct target *t)
 {
@@ -295,6 +295,12 @@ int target_choose(struct target *t)
 	if (have)
 		return read_status(t);
 	return class == -ENOENT || class == -ESRCH ? INJECT_GONE : INJECT_BUSY;
+}
+
+/** target_is_bad() - whether the chosen thread is in a call by now that must not be interrupted */
+bool target_is_bad(const struct target *t)
+{
+	return classify_thread(t, t->tid) == CALL_BAD;
 }
 
 /**

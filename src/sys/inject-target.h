@@ -34,6 +34,7 @@ ssize_t target_read(const char *path, char *buf, size_t size);
 int target_find_tail(struct target *t);
 int target_memory(const struct target *t);
 int target_status(int32_t pid, const char *field);
+bool target_is_bad(const struct target *t);
 bool target_in_call(const struct target *t, uint64_t pc);
 
 #endif

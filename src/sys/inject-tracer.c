@@ -164,8 +164,8 @@ static int look_back(struct tracer *t)
 static void release(struct tracer *t, uint64_t began)
 {
 	/*
-	 * A stopped process stays where it is: the end of this thread leaves it in its stop. One that
-	 * was waited for may be in a stop for a signal by now, which only the end passes on.
+	 * A stopped process stays where it is: the end of this thread leaves it in its stop. One
+	 * that was waited for may be in a stop for a signal by now, which only the end passes on.
 	 */
 	if (!t->group_stop && (t->fired || !tracer_expired(t)))
 		(void)tracer_trace(t, PTRACE_CONT, 0);
@@ -183,6 +183,9 @@ static int seize(struct tracer *t)
 	}
 	tracer_point(t, INJECT_AT_SEIZED);
 	tracer_early_look(t);
+	/* Meanwhile it may have begun what is not to be interrupted; it has noticed nothing yet. */
+	if (target_is_bad(&t->target))
+		return INJECT_BUSY;
 	r = (int)tracer_trace(t, PTRACE_INTERRUPT, 0);
 	tracer_point(t, INJECT_AT_INTERRUPTED);
 	return tracer_result(r);

@@ -25,6 +25,17 @@ static struct user_regs_struct *x86(struct regs *r)
 	return (struct user_regs_struct *)r->r;
 }
 
+/*
+ * Behind the registers: the thread is in a 32-bit call, made by int $0x80. A 64-bit program may do
+ * so, too, and only the instruction tells.
+ */
+#define INT80 39
+
+static bool is_int80(const struct regs *r)
+{
+	return r->r[INT80] != 0;
+}
+
 static const struct user_regs_struct *cx86(const struct regs *r)
 {
 	return (const struct user_regs_struct *)r->r;
@@ -55,6 +66,15 @@ int arch_get(int32_t tid, struct regs *ret)
 
 	if (ptrace(PTRACE_GETREGS, tid, NULL, r.r) < 0)
 		return -errno;
+	if (arch_compat(&r)) {
+		r.r[INT80] = 1;
+	} else if ((int32_t)x86(&r)->orig_rax >= 0) {
+		long word;
+
+		errno = 0;
+		word = ptrace(PTRACE_PEEKTEXT, tid, (void *)(uintptr_t)(x86(&r)->rip - 2), NULL);
+		r.r[INT80] = errno == 0 && (word & 0xffff) == 0x80cd;
+	}
 	*ret = r;
 	return 0;
 }
@@ -69,50 +89,6 @@ int arch_set(int32_t tid, const struct regs *regs)
 bool arch_compat(const struct regs *regs)
 {
 	return cx86(regs)->cs == USER32_CS;
-}
-
-/*
- * Calls that end with a plain EINTR where others would restart, because their relative time-out
- * cannot be kept, or because of a socket's time-out. All of them can be made again: none has done
- * anything when it returns EINTR.
- */
-static bool eintr_restarts(bool compat, long nr)
-{
-	static const short native[] = {
-		SYS_epoll_wait,
-		SYS_epoll_pwait,
-		441 /* epoll_pwait2 */,
-		SYS_semop,
-		SYS_semtimedop,
-		SYS_rt_sigtimedwait,
-		SYS_io_getevents,
-		333 /* io_pgetevents */,
-		426 /* io_uring_enter */,
-		SYS_read,
-		SYS_readv,
-		SYS_recvfrom,
-		SYS_recvmsg,
-		SYS_recvmmsg,
-		SYS_accept,
-		SYS_accept4,
-		SYS_connect,
-		SYS_write,
-		SYS_writev,
-		SYS_sendto,
-		SYS_sendmsg,
-	};
-	/* arch/x86/entry/syscalls/syscall_32.tbl, in the same order; 102 socketcall, 117 ipc. */
-	static const short compat32[] = {
-		256, 319, 441, 117, 420, 177, 421, 247, 385, 416, 426, 3,
-		145, 371, 372, 337, 417, 364, 362, 4,	146, 369, 370, 102
-	};
-	const short *list = compat ? compat32 : native;
-	size_t n = compat ? ARRAY_SIZE(compat32) : ARRAY_SIZE(native);
-
-	for (size_t i = 0; i < n; i++)
-		if (list[i] == nr)
-			return true;
-	return false;
 }
 
 /**
@@ -133,7 +109,7 @@ enum was arch_settle(struct regs *regs, const struct in_call *before)
 
 	if (nr < 0)
 		return WAS_RUNNING;
-	if (result == -EINTR && eintr_restarts(arch_compat(regs), nr)) {
+	if (result == -EINTR && arch_eintr_restarts(is_int80(regs), nr)) {
 		u->rax = (uint64_t)-ERESTARTNOHAND;
 		return WAS_BLOCKED;
 	}
@@ -150,7 +126,7 @@ static uint64_t restart_nr(const struct regs *was)
 
 	if ((int32_t)u->rax != -ERESTART_RESTARTBLOCK)
 		return u->orig_rax;
-	return arch_compat(was) ? NR_RESTART_32 : SYS_restart_syscall;
+	return is_int80(was) ? NR_RESTART_32 : SYS_restart_syscall;
 }
 
 static unsigned char *put(unsigned char *p, const void *bytes, size_t n)
@@ -176,8 +152,8 @@ static unsigned char *put_mov32(unsigned char *p, unsigned char op, uint64_t val
 	return put(p, &v, 4);
 }
 
-static unsigned char *stub64(const struct user_regs_struct *u, enum was how, uint64_t nr,
-			     unsigned char *p)
+static unsigned char *stub64(const struct user_regs_struct *u, enum was how, bool int80,
+			     uint64_t nr, unsigned char *p)
 {
 	uint64_t to = how == WAS_BLOCKED ? u->rip - 2 : u->rip;
 
@@ -187,11 +163,9 @@ static unsigned char *stub64(const struct user_regs_struct *u, enum was how, uin
 	p = put_mov64(p, 0x48, 0xba, u->rdx);
 	p = put_mov64(p, 0x49, 0xba, u->r10);
 	p = put_mov64(p, 0x49, 0xb8, u->r8);
-	if (how == WAS_BLOCKED) {
-		/* rcx and r11 are what every system call leaves in them. */
-		p = put_mov32(p, 0xb8, nr);
-	} else {
-		p = put_mov64(p, 0x48, 0xb8, u->rax);
+	p = how == WAS_BLOCKED ? put_mov32(p, 0xb8, nr) : put_mov64(p, 0x48, 0xb8, u->rax);
+	/* Where a system call went on, they are what every one leaves in them. */
+	if (how == WAS_RUNNING || int80) {
 		p = put_mov64(p, 0x48, 0xb9, u->rcx);
 		p = put_mov64(p, 0x49, 0xbb, u->r11);
 	}
@@ -236,7 +210,7 @@ size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mas
 
 	if (arch_compat(was))
 		return (size_t)(stub32(u, how, nr, at, stub) - stub);
-	return (size_t)(stub64(u, how, nr, stub) - stub);
+	return (size_t)(stub64(u, how, is_int80(was), nr, stub) - stub);
 }
 
 /**
@@ -297,6 +271,7 @@ bool arch_in_gap(const struct regs *now, const struct regs *was)
 	/* What every system call leaves in these, one of the stub's did too. */
 	x86(&rewound)->rip -= 2;
 	x86(&rewound)->orig_rax = cx86(now)->orig_rax;
+	rewound.r[INT80] = now->r[INT80];
 	if (!arch_compat(now)) {
 		x86(&rewound)->rcx = cx86(now)->rcx;
 		x86(&rewound)->r11 = cx86(now)->r11;
@@ -304,6 +279,17 @@ bool arch_in_gap(const struct regs *now, const struct regs *was)
 	x86(&rewound)->rax = cx86(now)->rax; /* compared apart: of a 32-bit process, half of it */
 	return (uint32_t)cx86(now)->rax == (uint32_t)restart_nr(was) &&
 	       memcmp(&rewound, now, sizeof(rewound)) == 0;
+}
+
+/**
+ * arch_clobbers() - whether the stub's call leaves traces in registers that a blocked call would
+ * not
+ *
+ * Then the stub may not run to its end unwatched, unless the tracer is gone.
+ */
+bool arch_clobbers(const struct regs *was)
+{
+	return is_int80(was) && !arch_compat(was);
 }
 
 /** arch_pc() - where the thread goes on, or its call returns to */
@@ -316,87 +302,6 @@ uint64_t arch_pc(const struct regs *regs)
 bool arch_in_stub(const struct regs *now, uint64_t at)
 {
 	return cx86(now)->rip >= at && cx86(now)->rip < at + STUB_SIZE;
-}
-
-/* The calls whose interruption is seen, and those that are best let alone. */
-static enum call_class classify64(long nr, const uint64_t *args)
-{
-	switch (nr) {
-	case SYS_write:
-	case SYS_writev:
-	case SYS_pwrite64:
-	case SYS_pwritev:
-	case 328: /* pwritev2 */
-	case SYS_sendto:
-	case SYS_sendmsg:
-	case SYS_sendmmsg:
-	case SYS_recvmmsg:
-	case SYS_sendfile:
-	case SYS_splice:
-	case SYS_tee:
-	case SYS_vmsplice:
-	case 326: /* copy_file_range */
-	case SYS_vfork:
-		return CALL_BAD;
-	case SYS_recvfrom:
-		return args[3] & 0x100 ? CALL_BAD : CALL_GOOD; /* MSG_WAITALL */
-	case SYS_recvmsg:
-		return args[2] & 0x100 ? CALL_BAD : CALL_GOOD;
-	case SYS_read:
-	case SYS_readv:
-	case SYS_accept:
-	case SYS_accept4:
-	case SYS_connect:
-		return CALL_GOOD;
-	default:
-		return eintr_restarts(false, nr) ? CALL_TOLERABLE : CALL_GOOD;
-	}
-}
-
-static enum call_class classify32(long nr, const uint64_t *args)
-{
-	switch (nr) {
-	case 4:	  /* write */
-	case 146: /* writev */
-	case 181: /* pwrite64 */
-	case 187: /* sendfile */
-	case 190: /* vfork */
-	case 239: /* sendfile64 */
-	case 313: /* splice */
-	case 315: /* tee */
-	case 316: /* vmsplice */
-	case 334: /* pwritev */
-	case 337: /* recvmmsg */
-	case 345: /* sendmmsg */
-	case 369: /* sendto */
-	case 370: /* sendmsg */
-	case 377: /* copy_file_range */
-	case 379: /* pwritev2 */
-	case 417: /* recvmmsg_time64 */
-		return CALL_BAD;
-	case 371: /* recvfrom */
-		return args[3] & 0x100 ? CALL_BAD : CALL_GOOD;
-	case 372: /* recvmsg */
-		return args[2] & 0x100 ? CALL_BAD : CALL_GOOD;
-	case 102: /* socketcall: send, sendto, sendmsg, sendmmsg, recvmmsg; the rest as it comes */
-		return args[0] == 9 || args[0] == 11 || args[0] == 16 || args[0] == 19 ||
-				       args[0] == 20 ?
-			       CALL_BAD :
-			       CALL_TOLERABLE;
-	default:
-		return eintr_restarts(true, nr) ? CALL_TOLERABLE : CALL_GOOD;
-	}
-}
-
-/**
- * arch_classify() - how well a blocked call takes to being interrupted
- * @compat: of a 32-bit process
- * @nr: its number
- * @args: its six arguments
- */
-enum call_class arch_classify(bool compat, long nr, const uint64_t *args)
-{
-	return compat ? classify32(nr, args) : classify64(nr, args);
 }
 
 #endif
