@@ -14,8 +14,7 @@
 int records_load(const struct root *root, struct flag_records *ret);
 int records_before(const struct root *root, const struct facts *f, const struct plan *plan);
 int records_after(const struct root *root, const struct plan *plan);
-int records_outside(const struct root *root, const struct flag_records *records,
-		    struct facts *f);
+int records_outside(const struct root *root, const struct flag_records *records, struct facts *f);
 int records_plan(const struct flag_records *records, const struct facts *f, struct plan *plan);
 void records_limit(const struct flag_records *records, struct plan *plan);
 int records_forget(const struct root *root, const struct plan *plan);

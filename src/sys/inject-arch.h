@@ -34,13 +34,18 @@ struct in_call {
 };
 
 /*
- * Where the kernel decides what becomes of an interrupted call before it stops for a tracer, what is
- * written to the registers there is not believed any more: see inject-early.c.
+ * Where the kernel decides what becomes of an interrupted call before it stops for a tracer, what
+ * is written to the registers there is not believed any more: see inject-early.c.
  */
 struct arch_early {
-	/* registers with which a thread makes the stub's system call, getpid(2), all others as they were */
+	/*
+	 * registers with which a thread makes the stub's system call, getpid(2), all others as
+	 * they were
+	 */
 	void (*idle)(const struct regs *was, uint64_t at, struct regs *ret);
-	/* registers that say, at the end of a call, that the call a thread was in was interrupted */
+	/*
+	 * registers that say, at the end of a call, that the call a thread was in was interrupted
+	 */
 	void (*interrupted)(const struct regs *was, struct regs *ret);
 };
 

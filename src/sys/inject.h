@@ -31,26 +31,26 @@ enum inject_result {
 extern const char *const inject_words[];
 
 /* Places at which a test has the tracer killed; see INJECT_POINTS. */
-#define INJECT_POINTS                                                                          \
-	X(NONE)                                                                                \
-	X(SEIZED)                                                                              \
-	X(INTERRUPTED)                                                                         \
-	X(STOPPED)                                                                             \
-	X(REGISTERS_READ)                                                                      \
-	X(STUB_WRITTEN)                                                                        \
-	X(SECCOMP_SUSPENDED)                                                                   \
-	X(REDIRECTED)                                                                          \
-	X(RUNNING)                                                                             \
-	X(CALL_ENTERED)                                                                        \
-	X(CALL_RESUMED)                                                                        \
-	X(CALL_LEFT)                                                                           \
-	X(NEXT_CALL)                                                                           \
-	X(FINAL_INTERRUPT)                                                                     \
-	X(CALLS_DONE)                                                                          \
-	X(SIGNALS_FREED)                                                                       \
-	X(INTERRUPTED_AGAIN)                                                                   \
-	X(REGISTERS_RESTORED) X(SECCOMP_RESUMED) X(STUB_REMOVED) X(RELEASED) X(SIGNAL_STOPPED) \
-		X(SIGNAL_PASSED)
+#define INJECT_POINTS         \
+	X(NONE)               \
+	X(SEIZED)             \
+	X(INTERRUPTED)        \
+	X(STOPPED)            \
+	X(REGISTERS_READ)     \
+	X(STUB_WRITTEN)       \
+	X(SECCOMP_SUSPENDED)  \
+	X(REDIRECTED)         \
+	X(RUNNING)            \
+	X(CALL_ENTERED)       \
+	X(CALL_RESUMED)       \
+	X(CALL_LEFT)          \
+	X(NEXT_CALL)          \
+	X(FINAL_INTERRUPT)    \
+	X(CALLS_DONE)         \
+	X(SIGNALS_FREED)      \
+	X(INTERRUPTED_AGAIN)  \
+	X(REGISTERS_RESTORED) \
+	X(SECCOMP_RESUMED) X(STUB_REMOVED) X(RELEASED) X(SIGNAL_STOPPED) X(SIGNAL_PASSED)
 
 enum inject_point {
 #define X(name) INJECT_AT_##name,
