@@ -248,6 +248,11 @@ static void put_unblock(struct code *c, uint64_t mask)
 	put(c, SVC);
 }
 
+static bool in_reach(int64_t words)
+{
+	return words >= -(1 << 25) && words < 1 << 25;
+}
+
 /*
  * A jump out of reach takes a register: x17, which a call of a function may change anyway. It is a
  * return: a branch would have to land where branches may.
@@ -256,12 +261,24 @@ static void put_jump(struct code *c, uint64_t at, uint64_t to)
 {
 	int64_t words = (int64_t)(to - at) / 4 - c->n;
 
-	if (words >= -(1 << 25) && words < 1 << 25) {
+	if (in_reach(words)) {
 		put(c, 0x14000000U | ((uint32_t)words & 0x3ffffffU)); /* b */
 	} else {
 		put_ldr(c, 17, LITERAL_TO, to);
 		put(c, RET_X17);
 	}
+}
+
+/**
+ * arch_reaches() - whether a stub at @at can jump to where a thread was
+ *
+ * Else it takes a register, see put_jump(), which is lost when the tracer is killed.
+ */
+bool arch_reaches(uint64_t at, const struct regs *was)
+{
+	int64_t words = (int64_t)(carm(was)->pc - at) / 4;
+
+	return in_reach(words) && in_reach(words - (int64_t)(STUB_SIZE / 4));
 }
 
 /**

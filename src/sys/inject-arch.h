@@ -38,14 +38,9 @@ struct in_call {
  * is written to the registers there is not believed any more: see inject-early.c.
  */
 struct arch_early {
-	/*
-	 * registers with which a thread makes the stub's system call, getpid(2), all others as
-	 * they were
-	 */
+	/* registers with which a thread makes a call in the stub that does nothing */
 	void (*idle)(const struct regs *was, uint64_t at, struct regs *ret);
-	/*
-	 * registers that say, at the end of a call, that the call a thread was in was interrupted
-	 */
+	/* registers that say, at the end of a call, that the thread's own call was interrupted */
 	void (*interrupted)(const struct regs *was, struct regs *ret);
 };
 
@@ -56,6 +51,7 @@ int arch_set(int32_t tid, const struct regs *regs);
 bool arch_compat(const struct regs *regs);
 bool arch_keeps(int32_t tid);
 enum was arch_settle(struct regs *regs, const struct in_call *before);
+bool arch_reaches(uint64_t at, const struct regs *was);
 size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mask,
 		 unsigned char *stub);
 void arch_call(const struct regs *was, uint64_t at, const uint64_t *args, struct regs *ret);

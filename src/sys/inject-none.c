@@ -39,6 +39,11 @@ enum was arch_settle(struct regs *regs, const struct in_call *before)
 	return WAS_RUNNING;
 }
 
+bool arch_reaches(uint64_t at, const struct regs *was)
+{
+	return true;
+}
+
 size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mask,
 		 unsigned char *stub)
 {

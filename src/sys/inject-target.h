@@ -19,6 +19,7 @@ struct target {
 	bool seccomp;	      /* that thread is filtered, or strict */
 	int thp_enabled;      /* as in status; negative where the kernel does not say */
 	enum call_class call; /* what that thread is in */
+	uint64_t headers;     /* the program's, of a 64-bit process */
 	uint64_t vdso;
 	long mark;     /* what stands in the vdso at VDSO_MARK */
 	uint64_t tail; /* the zero bytes at the end of the vdso */
@@ -28,7 +29,7 @@ struct target {
 int target_look(int32_t pid, uint64_t start, struct target *ret);
 int target_choose(struct target *t);
 int target_slot(const struct target *t, uint64_t *ret);
-int target_tail_left(const struct target *t);
+int target_text_slot(const struct target *t, uint64_t pc, uint64_t *ret);
 int target_call(const struct target *t, int32_t tid, struct in_call *ret);
 ssize_t target_read(const char *path, char *buf, size_t size);
 int target_find_tail(struct target *t);

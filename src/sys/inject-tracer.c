@@ -17,7 +17,21 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-#define LINGER_NS 1000000
+#define LINGER_NS 4000000
+
+/*
+ * Near the vdso there may be no way back from the stub that leaves all registers alone; it is used
+ * nevertheless where there is no other place.
+ */
+static void choose_slot(struct tracer *t)
+{
+	uint64_t slot;
+
+	t->slot = t->vdso_slot;
+	if (!arch_reaches(t->slot, &t->was) &&
+	    target_text_slot(&t->target, arch_pc(&t->was), &slot) == 0)
+		t->slot = slot;
+}
 
 /* One try, from PTRACE_EVENT_STOP to PTRACE_EVENT_STOP. */
 static int borrow(struct tracer *t)
@@ -34,6 +48,7 @@ static int borrow(struct tracer *t)
 		r = arch_set(t->target.tid, &settled);
 	t->was = settled;
 	tracer_point(t, INJECT_AT_REGISTERS_READ);
+	choose_slot(t);
 	if (r == 0)
 		r = tracer_check_mode(t);
 	if (r == 0)

@@ -14,9 +14,10 @@ struct tracer {
 	const struct inject_request *request;
 	struct inject_answer *answer;
 	struct target target;
-	uint64_t slot; /* where the stub goes */
-	int memory;    /* /proc/PID/mem, or negative errno */
+	uint64_t vdso_slot; /* a place for the stub */
+	int memory;	    /* /proc/PID/mem, or negative errno */
 	/* From here on, the thread's own. */
+	uint64_t slot;	       /* the place where it goes */
 	struct in_call before; /* what it was seen in before it was interrupted, if that matters */
 	struct regs was;       /* registers to go back to */
 	enum was how;

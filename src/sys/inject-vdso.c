@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Room for the stub: the bytes behind the vdso's image, which no other code uses. */
+/* Room for the stub: bytes behind the vdso's image, or the program's own, which no code uses. */
 #include "sys/inject-target.h"
 
 #include <dirent.h>
@@ -17,6 +17,7 @@ static int read_auxv(struct target *t, uint64_t *ret_vdso)
 		uint64_t wide[128];
 		uint32_t narrow[256];
 	} u;
+	uint64_t vdso = 0;
 	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/auxv", t->tid);
@@ -26,12 +27,16 @@ static int read_auxv(struct target *t, uint64_t *ret_vdso)
 	if (n <= 0)
 		return n == -ENOENT || n == -ESRCH ? INJECT_GONE : INJECT_UNSUPPORTED;
 	for (size_t i = 0; i + 1 < (size_t)n / 8 && u.wide[i]; i += 2)
-		if (u.wide[i] == 33 /* AT_SYSINFO_EHDR */) {
-			*ret_vdso = u.wide[i + 1];
-			return 0;
-		}
+		if (u.wide[i] == AT_PHDR)
+			t->headers = u.wide[i + 1];
+		else if (u.wide[i] == AT_SYSINFO_EHDR)
+			vdso = u.wide[i + 1];
+	if (vdso) {
+		*ret_vdso = vdso;
+		return 0;
+	}
 	for (size_t i = 0; i + 1 < (size_t)n / 4 && u.narrow[i]; i += 2)
-		if (u.narrow[i] == 33) {
+		if (u.narrow[i] == AT_SYSINFO_EHDR) {
 			t->compat = true;
 			*ret_vdso = u.narrow[i + 1];
 			return 0;
@@ -98,17 +103,8 @@ static bool all_zero(const unsigned char *p, size_t n)
 	return true;
 }
 
-/**
- * target_slot() - a place for the stub
- * @t: of target_look()
- * @ret: its address
- *
- * A place that is not zero holds the stub of a tracer that was killed. A thread may not have left
- * that yet (it may be stopped, or wait for a CPU), so another place is taken; there are about ten.
- *
- * Return: 0; INJECT_GONE; -ENOSPC when there is none left.
- */
-int target_slot(const struct target *t, uint64_t *ret)
+/* A place that is zero. Returns -ENOSPC when there is none left. */
+static int free_slot(const struct target *t, uint64_t *ret)
 {
 	unsigned char buf[4096];
 	size_t size = t->tail_end - t->tail < sizeof(buf) ? t->tail_end - t->tail : sizeof(buf);
@@ -156,15 +152,11 @@ static bool may_be_in_tail(const struct target *t, const char *tid)
 	return at >= t->tail && at < t->tail_end;
 }
 
-/**
- * target_tail_left() - whether no thread can be in a stub that a killed tracer left
- * @t: of target_look()
- *
- * A thread leaves a stub within its next microsecond on a CPU.
- *
- * Return: 0; INJECT_BUSY; INJECT_GONE.
+/*
+ * Whether no thread can be in a stub that a killed tracer left: a thread leaves it within its next
+ * microsecond on a CPU. Returns INJECT_BUSY when one can.
  */
-int target_tail_left(const struct target *t)
+static int tail_left(const struct target *t)
 {
 	const struct dirent *e;
 	char path[64];
@@ -180,4 +172,69 @@ int target_tail_left(const struct target *t)
 			r = INJECT_BUSY;
 	(void)closedir(dir);
 	return r;
+}
+
+/**
+ * target_slot() - a place for the stub
+ * @t: of target_look()
+ * @ret: its address
+ *
+ * A place that is not zero holds the stub of a tracer that was killed. A thread may not have left
+ * that yet (it may be stopped, or wait for a CPU), so another place is taken; there are about ten.
+ * When all are taken, and nobody is there, the last one is.
+ *
+ * Return: 0; INJECT_GONE; INJECT_FORBIDDEN; INJECT_BUSY.
+ */
+int target_slot(const struct target *t, uint64_t *ret)
+{
+	int r = free_slot(t, ret);
+
+	if (r != -ENOSPC)
+		return r;
+	r = tail_left(t);
+	if (r == 0)
+		*ret = t->tail_end - STUB_SIZE;
+	return r;
+}
+
+/**
+ * target_text_slot() - a place for the stub at the end of the program's own code
+ * @t: of target_look(); a 64-bit process
+ * @pc: an address in that code
+ * @ret: its address
+ *
+ * The bytes from the end of the code's segment up to the end of its page are mapped, too, and
+ * belong to nothing.
+ *
+ * Return: as target_slot(); -ENOSPC when there is none.
+ */
+int target_text_slot(const struct target *t, uint64_t pc, uint64_t *ret)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct {
+		Elf64_Ehdr e;
+		Elf64_Phdr p[16];
+	} elf = { 0 };
+	struct target text = *t;
+	uint64_t bias = 0, end;
+
+	if (t->headers < sizeof(elf.e) ||
+	    read_memory(t->tid, t->headers - sizeof(elf.e), &elf, sizeof(elf)) != sizeof(elf) ||
+	    memcmp(elf.e.e_ident, ELFMAG, SELFMAG) != 0 || elf.e.e_phoff != sizeof(elf.e))
+		return -ENOSPC;
+	for (size_t i = 0; i < elf.e.e_phnum && i < ARRAY_SIZE(elf.p); i++) {
+		const Elf64_Phdr *p = &elf.p[i];
+
+		if (p->p_type != PT_LOAD)
+			continue;
+		if (p->p_offset == 0)
+			bias = t->headers - sizeof(elf.e) - p->p_vaddr;
+		end = bias + p->p_vaddr + p->p_filesz;
+		if ((p->p_flags & (PF_X | PF_W)) != PF_X || pc < bias + p->p_vaddr || pc >= end)
+			continue;
+		text.tail = (end + 15) & ~UINT64_C(15);
+		text.tail_end = (end + page - 1) & ~(page - 1);
+		return text.tail + STUB_SIZE <= text.tail_end ? target_slot(&text, ret) : -ENOSPC;
+	}
+	return -ENOSPC;
 }

@@ -190,6 +190,12 @@ static unsigned char *stub32(const struct user_regs_struct *u, enum was how, uin
 	return put(p, &to, 4);
 }
 
+/** arch_reaches() - whether a stub at @at can jump to where a thread was */
+bool arch_reaches(uint64_t at, const struct regs *was)
+{
+	return true;
+}
+
 /**
  * arch_stub() - code that makes a system call, then puts the thread back to where it was
  * @was: its registers, settled

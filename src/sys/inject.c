@@ -17,7 +17,7 @@
 
 #define BATCH 256U
 #define STACK_SIZE (128U * 1024U)
-#define STOP_WAIT_MS 500U   /* for a thread to stop: on a busy machine it may wait for a CPU */
+#define STOP_WAIT_MS 100U   /* for a thread to stop */
 #define PATIENCE_MS 200U    /* for a process to come out of what cannot be interrupted */
 #define RELEASE_WAIT_MS 20U /* for another tracer, or a vfork(2) child's exec */
 
@@ -92,19 +92,6 @@ static int run_tracer(struct tracer *t)
 	return t->answer->result;
 }
 
-/* A tracer that was killed may have left the last place taken: when nobody is there, it is ours. */
-static int find_slot(struct tracer *t)
-{
-	int r = target_slot(&t->target, &t->slot);
-
-	if (r == -ENOSPC) {
-		r = target_tail_left(&t->target);
-		if (r == 0)
-			t->slot = t->target.tail_end - STUB_SIZE;
-	}
-	return r;
-}
-
 /* On the target's own CPU a stop takes a tenth of the time that it takes from another one. */
 static void follow(int32_t cpu)
 {
@@ -125,7 +112,7 @@ static int try_once(const struct inject_request *rq, struct inject_answer *answe
 	if (r == 0)
 		r = target_choose(&t.target);
 	if (r == 0)
-		r = find_slot(&t);
+		r = target_slot(&t.target, &t.vdso_slot);
 	if (r == 0) {
 		follow(t.target.cpu);
 		t.memory = target_memory(&t.target);

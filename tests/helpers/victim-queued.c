@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 enum { QUEUES = 4 };
@@ -155,6 +156,9 @@ static char *barrier;
 
 static void on_trap(int sig, siginfo_t *info, void *context)
 {
+#ifdef __aarch64__
+	((ucontext_t *)context)->uc_mcontext.pc += 4;
+#endif
 	traps++;
 }
 
@@ -175,12 +179,21 @@ static void faults_begin(void *state)
 	handle(SIGSEGV, on_fault, 0);
 }
 
+static void trap(void)
+{
+#ifdef __aarch64__
+	__asm__ volatile("brk 0" : : : "memory");
+#else
+	__asm__ volatile("int3" : : : "memory");
+#endif
+}
+
 static void faults_round(void *state)
 {
 	for (int i = 0; i < 200; i++) {
 		int before = traps;
 
-		__asm__ volatile("int3" : : : "memory");
+		trap();
 		if (traps != before + 1)
 			anomaly("%d traps instead of 1", traps - before);
 		before = faults;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "victim-registers.h"
 
+#ifndef __aarch64__
+
 _Static_assert(offsetof(struct frame, level) == 256, "asm");
 _Static_assert(offsetof(struct frame, red_out) == 272, "asm");
 _Static_assert(offsetof(struct frame, x87_out) == 288, "asm");
@@ -203,3 +205,5 @@ __asm__(
 	"	run	registers_spin, spin\n"
 	"	run	registers_call, native\n"
 	"	run	registers_int80, int80\n");
+
+#endif

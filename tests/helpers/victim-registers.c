@@ -4,6 +4,9 @@
  * zone; in a loop without system calls, and across system calls.
  */
 #include "victim.h"
+
+#ifndef __aarch64__ /* victim-registers-arm64.c */
+
 #include "victim-registers.h"
 
 #include <linux/futex.h>
@@ -239,3 +242,5 @@ const struct kind kinds_registers[] = {
 	{ "int80", sizeof(void *), registers_begin, int80_round, NULL },
 	{ 0 },
 };
+
+#endif

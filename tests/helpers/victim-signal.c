@@ -147,8 +147,8 @@ extern const char alarm_read_call[], alarm_read_done[];
 
 /* clang-format off */
 #ifdef __x86_64__
-#define IP REG_RIP
-#define AX REG_RAX
+#define IP(context) ((context)->uc_mcontext.gregs[REG_RIP])
+#define RESULT(context) ((context)->uc_mcontext.gregs[REG_RAX])
 __asm__(".pushsection .text\n"
 	".globl alarm_read, alarm_read_call, alarm_read_done\n"
 	".type alarm_read, @function\n"
@@ -157,9 +157,20 @@ __asm__(".pushsection .text\n"
 	"alarm_read_done:	ret\n"
 	".size alarm_read, . - alarm_read\n"
 	".popsection\n");
+#elif defined(__aarch64__)
+#define IP(context) ((context)->uc_mcontext.pc)
+#define RESULT(context) ((context)->uc_mcontext.regs[0])
+__asm__(".pushsection .text\n"
+	".globl alarm_read, alarm_read_call, alarm_read_done\n"
+	".type alarm_read, @function\n"
+	"alarm_read:		mov x8, 63\n"
+	"alarm_read_call:	svc 0\n"
+	"alarm_read_done:	ret\n"
+	".size alarm_read, . - alarm_read\n"
+	".popsection\n");
 #else
-#define IP REG_EIP
-#define AX REG_EAX
+#define IP(context) ((context)->uc_mcontext.gregs[REG_EIP])
+#define RESULT(context) ((context)->uc_mcontext.gregs[REG_EAX])
 __asm__(".pushsection .text\n"
 	".globl alarm_read, alarm_read_call, alarm_read_done\n"
 	".type alarm_read, @function\n"
@@ -188,8 +199,8 @@ static long times_slept(void)
 
 static void on_alarm(int sig, siginfo_t *info, void *context)
 {
-	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
-	uintptr_t ip = (uintptr_t)regs[IP];
+	ucontext_t *uc = context;
+	uintptr_t ip = (uintptr_t)IP(uc);
 
 	handled++;
 	if (ip == (uintptr_t)alarm_read_done)
@@ -198,8 +209,8 @@ static void on_alarm(int sig, siginfo_t *info, void *context)
 		anomaly("an alarm has come %s a read that was under way",
 			ip == (uintptr_t)alarm_read_call ? "in the restart of" : "outside of");
 	if (ip >= (uintptr_t)alarm_read && ip <= (uintptr_t)alarm_read_call) {
-		regs[IP] = (greg_t)(uintptr_t)alarm_read_done;
-		regs[AX] = -EINTR;
+		IP(uc) = (uintptr_t)alarm_read_done;
+		RESULT(uc) = -EINTR;
 	} else {
 		/* Not there yet: once more. */
 		struct itimerval soon = { .it_value.tv_usec = 2000 };

@@ -2,10 +2,10 @@
 /*
  * Injects into every kind of victim, where there is no shell: in the machine of run-kernel.
  *
- * usage: inject-rounds VICTIM DRIVE ROUNDS POINTS [KIND...]
+ * usage: inject-rounds [-k KILLS] VICTIM DRIVE ROUNDS POINTS [KIND...]
  *
  * For each KIND (default: all of `VICTIM --list`): `DRIVE rounds PID ROUNDS`, then `DRIVE points PID
- * POINTS`, either left out when 0. Prints a line for each; the exit status is 1 when something was
+ * POINTS`, then `DRIVE kill PID KILLS`, of the caller and of the tracer, each left out when 0. Prints a line for each; the exit status is 1 when something was
  * wrong in one of them. A kind that this machine cannot run is skipped.
  */
 #include <err.h>
@@ -56,9 +56,10 @@ static int end_of(pid_t pid, FILE *f)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int drive(const char *program, const char *verb, const char *pid, const char *n)
+static int drive(const char *program, const char *verb, const char *pid, const char *n,
+		 const char *whom)
 {
-	char *argv[] = { (char *)program, (char *)verb, (char *)pid, (char *)n, NULL };
+	char *argv[] = { (char *)program, (char *)verb, (char *)pid, (char *)n, (char *)whom, NULL };
 	char line[1024];
 	FILE *f;
 	pid_t child;
@@ -71,20 +72,24 @@ static int drive(const char *program, const char *verb, const char *pid, const c
 	return end_of(child, f);
 }
 
+static const char *kills = "0";
+
 static bool one(char *const *argv, const char *kind)
 {
 	char *victim[] = { argv[1], (char *)kind, NULL };
 	char line[1024], pid[16] = "";
 	struct timespec begin, end;
-	int rounds = 0, points = 0, status;
+	int rounds = 0, points = 0, killed = 0, status;
 	FILE *f;
 	pid_t child;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	child = start(victim, &f);
 	if (fgets(line, sizeof(line), f) && sscanf(line, "ready %15[0-9]", pid) == 1) {
-		rounds = drive(argv[2], "rounds", pid, argv[3]);
-		points = drive(argv[2], "points", pid, argv[4]);
+		rounds = drive(argv[2], "rounds", pid, argv[3], NULL);
+		points = drive(argv[2], "points", pid, argv[4], NULL);
+		killed = drive(argv[2], "kill", pid, kills, "MAIN");
+		killed |= drive(argv[2], "kill", pid, kills, "TRACER");
 		kill(child, SIGTERM);
 	}
 	while (fgets(line, sizeof(line), f))
@@ -95,17 +100,23 @@ static bool one(char *const *argv, const char *kind)
 		printf("%s: skipped\n", kind);
 		return true;
 	}
-	printf("%s: rounds %d points %d victim %d after %ld s\n", kind, rounds, points, status,
-	       (long)(end.tv_sec - begin.tv_sec));
-	return *pid && rounds == 0 && points == 0 && (status == 0 || status == EINTR_ONLY);
+	printf("%s: rounds %d points %d kills %d victim %d after %ld s\n", kind, rounds, points,
+	       killed, status, (long)(end.tv_sec - begin.tv_sec));
+	return *pid && rounds == 0 && points == 0 && killed == 0 &&
+	       (status == 0 || status == EINTR_ONLY);
 }
 
 int main(int argc, char **argv)
 {
 	bool good = true;
 
+	if (argc > 2 && strcmp(argv[1], "-k") == 0) {
+		kills = argv[2];
+		argv += 2;
+		argc -= 2;
+	}
 	if (argc < 5)
-		errx(2, "usage: inject-rounds VICTIM DRIVE ROUNDS POINTS [KIND...]");
+		errx(2, "usage: inject-rounds [-k KILLS] VICTIM DRIVE ROUNDS POINTS [KIND...]");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int i = 5; i < argc; i++)
 		good = one(argv, argv[i]) && good;
