@@ -63,7 +63,7 @@ int reclaim_add(struct host *h, const struct plan_proc *pp, const char *no,
 {
 	const struct proc_fact *fact = pp->fact;
 	struct reclaim_proc *p = array_add(&h->plan.arena, &report->procs);
-	struct reclaim_result m;
+	struct reclaim_result m = { 0 };
 	int r;
 
 	if (!p)

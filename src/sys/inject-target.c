@@ -312,7 +312,7 @@ bool target_is_bad(const struct target *t)
  */
 bool target_in_call(const struct target *t, uint64_t pc)
 {
-	char path[96], buf[256];
+	char path[96], buf[256] = "";
 	const char *at;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", t->pid, t->tid);

@@ -16,7 +16,7 @@
 #include "sys/inject-tracer.h"
 
 #define BATCH 256U
-#define STACK_SIZE (128U * 1024U)
+#define STACK_SIZE ((size_t)128 * 1024)
 #define STOP_WAIT_MS 500U   /* for a thread to stop: on a busy machine it may wait for a CPU */
 #define PATIENCE_MS 200U    /* for a process to come out of what cannot be interrupted */
 #define RELEASE_WAIT_MS 20U /* for another tracer, or a vfork(2) child's exec */

@@ -11,13 +11,13 @@ struct proc {
 	uint64_t start; /* clock ticks after boot; with pid, what names a process */
 	uint32_t uid;	/* effective */
 	uint32_t threads;
-	int32_t tracer;	    /* pid of who traces it, or 0 */
-	int32_t cpu;	    /* where it ran last */
-	int8_t thp_enabled; /* 1; 0 after PR_SET_THP_DISABLE; -1 where the kernel does not say */
-	char state;	    /* R S D T t Z X I */
-	bool seccomp;	    /* strict or filtered */
-	bool kernel;	    /* a kernel thread */
-	char comm[64];	    /* as the kernel cuts it (15 bytes, kernel threads more) */
+	int32_t tracer;	 /* pid of who traces it, or 0 */
+	int32_t cpu;	 /* where it ran last */
+	int thp_enabled; /* 1; 0 after PR_SET_THP_DISABLE; -1 where the kernel does not say */
+	char state;	 /* R S D T t Z X I */
+	bool seccomp;	 /* strict or filtered */
+	bool kernel;	 /* a kernel thread */
+	char comm[64];	 /* as the kernel cuts it (15 bytes, kernel threads more) */
 	int64_t rss_kb, anon_kb, swap_kb; /* VmRSS, RssAnon, VmSwap; -1 where there is none */
 };
 
