@@ -15,7 +15,7 @@ export LC_ALL
 . "${srcdir:?}/tests/lib.sh"
 
 : "${builddir:?}" "${tmp:?}"
-: "${ROUNDS:=300}" "${KILLS:=50}"
+: "${ROUNDS:=100}" "${KILLS:=20}"
 helpers=$builddir/tests/helpers
 name="running processes"
 

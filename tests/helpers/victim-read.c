@@ -128,6 +128,8 @@ static void waitall_round(void *state)
 				(unsigned long long)s->seen - 1);
 			break;
 		}
+	/* Between two of them one may work without breaking either. */
+	dawdle(10000);
 }
 
 /* --- timerfd, eventfd */
