@@ -116,12 +116,12 @@ static int reclaim_where_wanted(struct host *h)
 }
 
 /* One that has ended may have left a child behind, which was in no list. */
-static bool any_gone(const struct plan *plan)
+static bool any(const struct plan *plan, enum outcome outcome)
 {
 	const struct plan_proc *pp;
 
 	array_foreach(pp, &plan->procs)
-		if (pp->outcome == OUTCOME_GONE)
+		if (pp->outcome == outcome)
 			return true;
 	return false;
 }
@@ -154,7 +154,7 @@ int services_set(struct host *h)
 		changed = r;
 		if (r >= 0)
 			r = records_after(&h->root, &h->plan);
-		if (r == 0 && changed == 0 && !any_gone(&h->plan))
+		if (r == 0 && changed == 0 && !any(&h->plan, OUTCOME_GONE))
 			break;
 		earlier = h->plan.procs.items;
 		n = h->plan.procs.n;
@@ -163,7 +163,7 @@ int services_set(struct host *h)
 		if (r >= 0)
 			rest = resolve_again(earlier, n, &h->plan);
 	}
-	if (rest > 0)
+	if (rest > 0 && any(&h->plan, OUTCOME_DRIFTED))
 		diag_add(&h->plan.findings, SEVERITY_WARNING, NULL, 0,
 			 "processes are started faster than they can be set; apply again");
 	if (r >= 0)
@@ -220,7 +220,7 @@ int services_restore(struct host *h)
 		size_t n = h->plan.procs.n;
 
 		r = services_apply(&h->root, &h->plan);
-		if (r == 0 && !any_gone(&h->plan))
+		if (r == 0 && !any(&h->plan, OUTCOME_GONE))
 			break;
 		if (r >= 0)
 			r = look_at_records(h, &records);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 
 #include "base/parse.h"
@@ -213,6 +214,30 @@ static int classify_thread(const struct target *t, int32_t tid)
 	if (r < 0)
 		return r;
 	return in.nr < 0 ? CALL_RUNNING : arch_classify(t->compat, in.nr, in.args);
+}
+
+/**
+ * target_lock() - keeps two tracers from one process: they might use the same place for their stubs,
+ * each on a thread of its own
+ *
+ * The lock is on its directory in /proc, and goes with the descriptor.
+ *
+ * Return: a descriptor; -EWOULDBLOCK when another one has it; -ENOENT; another negative errno.
+ */
+int target_lock(int32_t pid)
+{
+	char path[64];
+	int fd, r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	r = -errno;
+	close_fd(fd);
+	return r;
 }
 
 /** target_memory() - a descriptor of its memory; negative errno */

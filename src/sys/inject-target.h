@@ -33,6 +33,7 @@ int target_text_slot(const struct target *t, uint64_t pc, uint64_t *ret);
 int target_call(const struct target *t, int32_t tid, struct in_call *ret);
 ssize_t target_read(const char *path, char *buf, size_t size);
 int target_find_tail(struct target *t);
+int target_lock(int32_t pid);
 int target_memory(const struct target *t);
 int target_status(int32_t pid, const char *field);
 bool target_is_bad(const struct target *t);

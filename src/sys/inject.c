@@ -107,8 +107,12 @@ static void follow(int32_t cpu)
 static int try_once(const struct inject_request *rq, struct inject_answer *answer)
 {
 	struct tracer t = { .request = rq, .answer = answer };
-	int r = target_look(rq->pid, rq->start, &t.target);
+	_cleanup_close_ int lock = target_lock(rq->pid);
+	int r;
 
+	if (lock == -EWOULDBLOCK)
+		return INJECT_BUSY;
+	r = target_look(rq->pid, rq->start, &t.target);
 	if (r == 0)
 		r = target_choose(&t.target);
 	if (r == 0)

@@ -99,7 +99,7 @@ static void pieces_run(void *arg)
 			if (i % 8 == 0)
 				dawdle(400);
 		}
-		dawdle(4000);
+		dawdle(6000);
 	}
 }
 
@@ -129,7 +129,7 @@ static void waitall_round(void *state)
 			break;
 		}
 	/* Between two of them one may work without breaking either. */
-	dawdle(10000);
+	dawdle(2000);
 }
 
 /* --- timerfd, eventfd */

@@ -108,7 +108,7 @@ static void wrote(struct writer *s, const char *what, ssize_t r)
 	if (r > 0)
 		s->sent += (uint64_t)r;
 	/* Between two of them one may work without breaking either. */
-	dawdle(15000);
+	dawdle(8000);
 }
 
 static void write_round(void *state)
