@@ -217,8 +217,8 @@ static int classify_thread(const struct target *t, int32_t tid)
 }
 
 /**
- * target_lock() - keeps two tracers from one process: they might use the same place for their stubs,
- * each on a thread of its own
+ * target_lock() - keeps two tracers from one process: they might use the same place for their
+ * stubs, each on a thread of its own
  *
  * The lock is on its directory in /proc, and goes with the descriptor.
  *
