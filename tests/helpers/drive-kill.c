@@ -167,7 +167,8 @@ int drive_kill(const struct target *t, int n, enum kill_of who)
 
 	if (f == MAP_FAILED)
 		return 2;
-	for (int i = 0; i < n; i++) {
+	/* A tracer that was looked for in vain does not count, nor for ever. */
+	for (int i = 0; i < 3 * n && kills < (unsigned int)n; i++) {
 		if (kill_once(t, f, who))
 			kills++;
 		if (!recovers(t, i % 2 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE)) {

@@ -93,7 +93,7 @@ static void nanosleep_round(void *state)
 /* --- futex: with a timeout that passes, and woken by another thread */
 
 struct futex {
-	atomic_uint word;
+	atomic_uint word, waking;
 	unsigned int turn;
 };
 
@@ -108,9 +108,11 @@ static void *futex_waker(void *arg)
 
 	for (;;) {
 		dawdle(4000);
+		atomic_store(&s->waking, 1);
 		atomic_fetch_add(&s->word, 1);
 		if (futex(&s->word, FUTEX_WAKE_PRIVATE, 1, NULL) < 0)
 			anomaly("FUTEX_WAKE: %s", strerror(errno));
+		atomic_store(&s->waking, 0);
 	}
 	return NULL;
 }
@@ -125,9 +127,13 @@ static void futex_round(void *state)
 	struct futex *s = state;
 	static atomic_uint alone; /* nobody wakes who waits for this one */
 	const struct kernel_time passes = { .ns = 10 * MS }, long_enough = { .s = 60 };
-	unsigned int seen = atomic_load(&s->word);
 	int64_t begin = now_ns();
+	unsigned int seen;
 
+	/* Who has changed the word already may wake a waiter that comes only afterwards. */
+	do {
+		seen = atomic_load(&s->word);
+	} while (atomic_load(&s->waking));
 	switch (s->turn++ % 3) {
 	case 0:
 		if (futex(&alone, FUTEX_WAIT_PRIVATE, 0, &passes) == 0 || errno != ETIMEDOUT)
