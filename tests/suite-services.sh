@@ -61,8 +61,11 @@ else
 fi
 [ ! -d $cgroup/memory ] || groups="$groups $cgroup/memory/$slice"
 units=${groups%% *}
-[ ! -e "$units" ] || cannot "$units exists: is another run under way?"
+# What a killed run has left goes, unless somebody is in it.
 for group in $groups; do
+	[ -z "$(cat "$group/cgroup.procs" "$group"/*/cgroup.procs 2>/dev/null)" ] ||
+		cannot "$group has processes: is another run under way?"
+	[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \;
 	mkdir "$group" 2>/dev/null || cannot "$group cannot be made"
 	[ ! -e "$group/cgroup.subtree_control" ] || echo +memory >"$group/cgroup.subtree_control" 2>/dev/null
 done
