@@ -286,6 +286,7 @@ bool arch_reaches(uint64_t at, const struct regs *was)
  * @was: its registers, settled
  * @how: of arch_settle()
  * @at: where the code will lie in its address space
+ * @then: unused: nothing is fired here, see arch_early()
  * @mask: its signal mask; a blocked one's is restored
  * @stub: gets the code, at most STUB_SIZE bytes
  *
@@ -294,7 +295,7 @@ bool arch_reaches(uint64_t at, const struct regs *was)
  * Return: the length of the code.
  */
 size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mask,
-		 unsigned char *stub)
+		 const uint64_t *then, unsigned char *stub)
 {
 	const struct user_regs_struct *u = carm(was);
 	struct code c = { .n = 0 };

@@ -53,7 +53,7 @@ bool arch_keeps(int32_t tid);
 enum was arch_settle(struct regs *regs, const struct in_call *before);
 bool arch_reaches(uint64_t at, const struct regs *was);
 size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mask,
-		 unsigned char *stub);
+		 const uint64_t *then, unsigned char *stub);
 void arch_call(const struct regs *was, uint64_t at, const uint64_t *args, struct regs *ret);
 bool arch_called(const struct regs *now, uint64_t at);
 long arch_result(const struct regs *now);

@@ -164,7 +164,8 @@ int tracer_leave_call(struct tracer *t)
 	return r < 0 ? tracer_result(r) : tracer_wait_interrupted(t);
 }
 
-static void prctl_args(const struct tracer *t, bool set, uint64_t *args)
+/** tracer_prctl() - the five arguments of the call that asks for the flag, or sets it */
+void tracer_prctl(const struct tracer *t, bool set, uint64_t *args)
 {
 	const int32_t flag = t->request->flag;
 
@@ -178,34 +179,39 @@ static int call_prctl(struct tracer *t, bool set, enum then then, long *ret)
 {
 	uint64_t args[5];
 
-	prctl_args(t, set, args);
+	tracer_prctl(t, set, args);
 	return call(t, args, then, ret);
 }
 
-/*
- * Whether the stub may run to its end unwatched, which saves half of the stops: a thread that goes
- * back to its call, where it is found again (not one that runs on), without a filter that would
- * stay suspended meanwhile, and for a flag that /proc/PID/status shows.
+/**
+ * tracer_may_fire() - whether the stub may run to its end unwatched, which saves all stops but one
+ * @t: its registers settled
+ *
+ * A thread that goes back to its call, where it is found again (not one that runs on), without a
+ * filter that would stay suspended meanwhile, and for a flag that /proc/PID/status shows.
  */
-static bool may_fire(const struct tracer *t)
+bool tracer_may_fire(const struct tracer *t)
 {
 	const struct inject_request *rq = t->request;
 
-	return rq->op == INJECT_SET && t->how == WAS_BLOCKED && !arch_early() &&
-	       !arch_clobbers(&t->was) && !t->suspended && !t->group_stop && t->direct &&
+	return rq->op == INJECT_SET && !t->watch && t->how == WAS_BLOCKED && !arch_early() &&
+	       !arch_clobbers(&t->was) && !t->target.seccomp && !t->group_stop && t->memory >= 0 &&
 	       t->target.thp_enabled >= 0 &&
-	       (rq->flag == THP_FLAG_DISABLE ||
-		(rq->flag == THP_FLAG_CLEAR && !t->target.thp_enabled));
+	       rq->flag == (t->target.thp_enabled ? THP_FLAG_DISABLE : THP_FLAG_CLEAR);
 }
 
-/* Sends the thread through the stub. It is released in there, see settle(). */
+/*
+ * Sends the thread through the stub. It is released in there, see settle(). One that is disabled is
+ * known to be so; of another one the stub itself asks what it has, and sets it only if that is
+ * nothing.
+ */
 static int fire(struct tracer *t)
 {
 	struct regs regs;
 	uint64_t args[5];
 	int r;
 
-	prctl_args(t, true, args);
+	tracer_prctl(t, t->target.thp_enabled == 0, args);
 	arch_call(&t->was, t->slot, args, &regs);
 	r = arch_set(t->target.tid, &regs);
 	tracer_point(t, INJECT_AT_REDIRECTED);
@@ -244,11 +250,14 @@ static int set_and_ask(struct tracer *t)
  */
 int tracer_ask_and_set(struct tracer *t)
 {
-	const bool ask_only = t->request->op == INJECT_GET, fast = may_fire(t);
-	const enum then then = !tracer_early(t) && (ask_only || fast) ? THEN_STOP : THEN_ANOTHER;
+	const bool ask_only = t->request->op == INJECT_GET;
+	const enum then then = !tracer_early(t) && ask_only ? THEN_STOP : THEN_ANOTHER;
 	long value = 0;
-	int r = call_prctl(t, false, then, &value);
+	int r;
 
+	if (t->may_fire)
+		return fire(t);
+	r = call_prctl(t, false, then, &value);
 	if (r != 0)
 		return r;
 	if (value < 0) {
@@ -262,5 +271,5 @@ int tracer_ask_and_set(struct tracer *t)
 	tracer_point(t, INJECT_AT_NEXT_CALL);
 	if (ask_only || value == t->request->flag)
 		return then == THEN_STOP ? 0 : tracer_leave_call(t);
-	return fast ? fire(t) : set_and_ask(t);
+	return set_and_ask(t);
 }

@@ -38,7 +38,7 @@ void tracer_early_look(struct tracer *t)
 	for (int i = 0; arch_early() && t->before.nr < 0 && i < LOOKS; i++) {
 		if (i > 0)
 			(void)sched_yield();
-		if (target_call(&t->target, t->target.tid, &t->before) < 0)
+		if (target_call(&t->target, &t->before) < 0)
 			return;
 	}
 }

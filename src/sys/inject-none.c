@@ -45,7 +45,7 @@ bool arch_reaches(uint64_t at, const struct regs *was)
 }
 
 size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mask,
-		 unsigned char *stub)
+		 const uint64_t *then, unsigned char *stub)
 {
 	return 0;
 }

@@ -2,11 +2,13 @@
 /* The stops of a traced thread, and what may be done in them. */
 #include "sys/inject-tracer.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#define SPIN_NS 100000
 #define GROUP_STOP_EVENT 128 /* PTRACE_EVENT_STOP */
 
 /** tracer_now() - monotonic time in nanoseconds */
@@ -86,12 +88,19 @@ int tracer_look(const struct tracer *t, int options, int *ret_status)
 	return 1;
 }
 
-/** tracer_next_stop() - waits for the next stop, or until the thread is woken as expired */
+/**
+ * tracer_next_stop() - waits for the next stop, or until the thread is woken as expired
+ *
+ * A stop mostly comes at once, and a CPU that sleeps meanwhile takes longer to wake than that.
+ */
 enum stop tracer_next_stop(const struct tracer *t, int *ret_signal)
 {
+	const uint64_t until = tracer_now() + SPIN_NS;
+	int options = WNOHANG;
+
 	for (;;) {
 		int status = 0;
-		int r = tracer_look(t, 0, &status);
+		int r = tracer_look(t, options, &status);
 
 		if (r > 0)
 			return tracer_decode(status, ret_signal);
@@ -99,6 +108,10 @@ enum stop tracer_next_stop(const struct tracer *t, int *ret_signal)
 			return STOP_GONE;
 		if (tracer_expired(t))
 			return STOP_EXPIRED;
+		/* The thread may be waiting for this very CPU. */
+		(void)sched_yield();
+		if (tracer_now() >= until)
+			options = 0;
 	}
 }
 
@@ -272,14 +285,21 @@ static bool write_memory(const struct tracer *t, const unsigned char *bytes, siz
 int tracer_put_stub(struct tracer *t)
 {
 	unsigned char stub[STUB_SIZE] = { 0 };
+	uint64_t then[5];
 	int r = check_place(t);
 
 	if (r != 0)
 		return r;
-	(void)arch_stub(&t->was, t->how, t->slot, t->mask, stub);
+	tracer_prctl(t, true, then);
+	(void)arch_stub(&t->was, t->how, t->slot, t->mask,
+			t->may_fire && t->target.thp_enabled ? then : NULL, stub);
 	t->stub = true; /* a part of it, at least */
 	t->direct = write_memory(t, stub, sizeof(stub));
-	r = t->direct ? 0 : poke(t, stub, sizeof(stub));
+	if (!t->direct) {
+		t->may_fire = false;
+		(void)arch_stub(&t->was, t->how, t->slot, t->mask, NULL, stub);
+		r = poke(t, stub, sizeof(stub));
+	}
 	tracer_point(t, INJECT_AT_STUB_WRITTEN);
 	return r;
 }

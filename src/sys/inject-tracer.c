@@ -53,6 +53,7 @@ static int borrow(struct tracer *t)
 		r = tracer_check_mode(t);
 	if (r == 0)
 		r = tracer_early_mask(t);
+	t->may_fire = tracer_may_fire(t);
 	if (r == 0)
 		r = tracer_put_stub(t);
 	if (r == 0)
@@ -167,13 +168,20 @@ static int settle(struct tracer *t)
 /* What the kernel says from outside, after the thread went through the stub. */
 static int look_back(struct tracer *t)
 {
-	int enabled = target_status(t->target.tid, "\nTHP_enabled:");
+	int enabled = target_status(&t->target, "\nTHP_enabled:");
 
 	if (enabled < 0)
 		return enabled == -ESRCH ? INJECT_GONE : enabled;
+	/*
+	 * A signal took precedence, and the thread was put back before its call; or there was a
+	 * flag that does not show.
+	 */
+	if (enabled == t->target.thp_enabled)
+		return INJECT_BUSY;
+	if (t->answer->before < 0)
+		t->answer->before = enabled ? THP_FLAG_DISABLE : THP_FLAG_CLEAR;
 	t->answer->now = enabled ? THP_FLAG_CLEAR : THP_FLAG_DISABLE;
-	/* A signal took precedence, and the thread was put back before its call. */
-	return t->answer->now == t->request->flag ? 0 : INJECT_BUSY;
+	return 0;
 }
 
 static void release(struct tracer *t, uint64_t began)

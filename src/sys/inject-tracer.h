@@ -31,7 +31,9 @@ struct tracer {
 	bool suspended;	 /* seccomp is */
 	bool group_stop; /* the process is stopped, and is to stay so */
 	bool passing;	 /* a signal came in between: start again */
-	bool fired;	 /* it goes through the stub, unwatched */
+	bool may_fire;	 /* it may be sent through the stub, unwatched */
+	bool fired;	 /* it was */
+	bool watch;	 /* set by who asks: it may not */
 	bool expired;	 /* set, with TRACER_WAKE, by who waits for the thread */
 };
 
@@ -55,6 +57,8 @@ int tracer_put_stub(struct tracer *t);
 int tracer_remove_stub(struct tracer *t);
 int tracer_suspend_seccomp(struct tracer *t);
 int tracer_resume_seccomp(struct tracer *t);
+bool tracer_may_fire(const struct tracer *t);
+void tracer_prctl(const struct tracer *t, bool set, uint64_t *args);
 int tracer_ask_and_set(struct tracer *t);
 int tracer_leave_call(struct tracer *t);
 bool tracer_early(const struct tracer *t);

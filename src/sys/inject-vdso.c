@@ -2,16 +2,15 @@
 /* Room for the stub: bytes behind the vdso's image, or the program's own, which no code uses. */
 #include "sys/inject-target.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <sys/uio.h>
 
+#include "base/parse.h"
 #include "sys/inject.h"
 
 /* Where the vdso is and whether the process is a 32-bit one; proc_pid_auxv(5). */
 static int read_auxv(struct target *t, uint64_t *ret_vdso)
 {
-	char path[64];
 	union {
 		char bytes[1024];
 		uint64_t wide[128];
@@ -20,8 +19,7 @@ static int read_auxv(struct target *t, uint64_t *ret_vdso)
 	uint64_t vdso = 0;
 	ssize_t n;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/auxv", t->tid);
-	n = target_read(path, u.bytes, sizeof(u.bytes));
+	n = target_read(t, t->tid, "auxv", u.bytes, sizeof(u.bytes));
 	if (n == -EACCES || n == -EPERM)
 		return INJECT_FORBIDDEN;
 	if (n <= 0)
@@ -126,27 +124,25 @@ static int free_slot(const struct target *t, uint64_t *ret)
 }
 
 /* How long a thread has run, in nanoseconds: Documentation/scheduler/sched-stats.rst. */
-static uint64_t time_run(int32_t pid, const char *tid)
+static uint64_t time_run(const struct target *t, int32_t tid)
 {
-	char path[96], buf[128];
+	char buf[128];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", pid, tid);
-	return target_read(path, buf, sizeof(buf)) < 0 ? 0 : strtoull(buf, NULL, 10);
+	return target_read(t, tid, "schedstat", buf, sizeof(buf)) < 0 ? 0 : strtoull(buf, NULL, 10);
 }
 
 /* Whether a thread can still be in a stub: it is stopped or blocked there, or has not run since. */
-static bool may_be_in_tail(const struct target *t, const char *tid)
+static bool may_be_in_tail(const struct target *t, int32_t tid)
 {
-	uint64_t before = time_run(t->pid, tid), at;
-	char path[96], buf[256];
+	uint64_t before = time_run(t, tid), at;
+	char buf[256];
 	const char *pc;
 
 	(void)usleep(1000);
-	(void)snprintf(path, sizeof(path), "/proc/%d/task/%.20s/syscall", t->pid, tid);
-	if (target_read(path, buf, sizeof(buf)) < 0)
+	if (target_read(t, tid, "syscall", buf, sizeof(buf)) < 0)
 		return false;
 	if (startswith(buf, "running"))
-		return time_run(t->pid, tid) == before;
+		return time_run(t, tid) == before;
 	pc = strrchr(buf, ' ');
 	at = pc ? strtoull(pc, NULL, 16) : 0;
 	return at >= t->tail && at < t->tail_end;
@@ -158,17 +154,15 @@ static bool may_be_in_tail(const struct target *t, const char *tid)
  */
 static int tail_left(const struct target *t)
 {
+	DIR *dir = target_threads(t);
 	const struct dirent *e;
-	char path[64];
+	uint64_t tid;
 	int r = 0;
-	DIR *dir;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/task", t->pid);
-	dir = opendir(path);
 	if (!dir)
 		return INJECT_GONE;
 	while (r == 0 && (e = readdir(dir)))
-		if (e->d_name[0] != '.' && may_be_in_tail(t, e->d_name))
+		if (parse_uint(e->d_name, INT32_MAX, &tid) == 0 && may_be_in_tail(t, (int32_t)tid))
 			r = INJECT_BUSY;
 	(void)closedir(dir);
 	return r;

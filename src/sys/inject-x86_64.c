@@ -152,12 +152,30 @@ static unsigned char *put_mov32(unsigned char *p, unsigned char op, uint64_t val
 	return put(p, &v, 4);
 }
 
+/*
+ * Another call with the same last arguments, if the first returned 0. Uses %ecx, which is put back
+ * afterwards, or was lost by the first call.
+ */
+static unsigned char *put_then(unsigned char *p, bool compat, const uint64_t *then)
+{
+	const unsigned char *syscall = (const unsigned char *)(compat ? "\xcd\x80" : "\x0f\x05");
+
+	/* mov %eax,%ecx; jrcxz or jecxz 1f; jmp 2f */
+	p = put(p, "\x89\xc1\xe3\x02\xeb\x11", 6);
+	p = put_mov32(p, 0xb8, compat ? NR_PRCTL_32 : SYS_prctl); /* 1: */
+	p = put_mov32(p, compat ? 0xbb : 0xbf, then[0]);
+	p = put_mov32(p, compat ? 0xb9 : 0xbe, then[1]);
+	return put(p, syscall, 2); /* 2: follows */
+}
+
 static unsigned char *stub64(const struct user_regs_struct *u, enum was how, bool int80,
-			     uint64_t nr, unsigned char *p)
+			     uint64_t nr, const uint64_t *then, unsigned char *p)
 {
 	uint64_t to = how == WAS_BLOCKED ? u->rip - 2 : u->rip;
 
 	p = put(p, "\x0f\x05", 2); /* syscall */
+	if (then)
+		p = put_then(p, false, then);
 	p = put_mov64(p, 0x48, 0xbf, u->rdi);
 	p = put_mov64(p, 0x48, 0xbe, u->rsi);
 	p = put_mov64(p, 0x48, 0xba, u->rdx);
@@ -174,11 +192,13 @@ static unsigned char *stub64(const struct user_regs_struct *u, enum was how, boo
 }
 
 static unsigned char *stub32(const struct user_regs_struct *u, enum was how, uint64_t nr,
-			     uint64_t at, unsigned char *stub)
+			     uint64_t at, const uint64_t *then, unsigned char *stub)
 {
 	uint32_t to = (uint32_t)(how == WAS_BLOCKED ? u->rip - 2 : u->rip);
 	unsigned char *p = put(stub, "\xcd\x80", 2); /* int $0x80 */
 
+	if (then)
+		p = put_then(p, true, then);
 	p = put_mov32(p, 0xbb, u->rbx);
 	p = put_mov32(p, 0xb9, u->rcx);
 	p = put_mov32(p, 0xba, u->rdx);
@@ -202,6 +222,8 @@ bool arch_reaches(uint64_t at, const struct regs *was)
  * @how: of arch_settle()
  * @at: where the code will lie in its address space
  * @mask: unused
+ * @then: arguments of another call, made if the first one returns 0, whose arguments they are but
+ *	for the first two; NULL: none
  * @stub: gets the code, at most STUB_SIZE bytes
  *
  * It uses no stack, and no instruction of it changes the flags.
@@ -209,14 +231,14 @@ bool arch_reaches(uint64_t at, const struct regs *was)
  * Return: the length of the code.
  */
 size_t arch_stub(const struct regs *was, enum was how, uint64_t at, uint64_t mask,
-		 unsigned char *stub)
+		 const uint64_t *then, unsigned char *stub)
 {
 	const struct user_regs_struct *u = cx86(was);
 	uint64_t nr = restart_nr(was);
 
 	if (arch_compat(was))
-		return (size_t)(stub32(u, how, nr, at, stub) - stub);
-	return (size_t)(stub64(u, how, is_int80(was), nr, stub) - stub);
+		return (size_t)(stub32(u, how, nr, at, then, stub) - stub);
+	return (size_t)(stub64(u, how, is_int80(was), nr, then, stub) - stub);
 }
 
 /**

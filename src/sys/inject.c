@@ -6,6 +6,7 @@
  */
 #include "sys/inject.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -92,50 +93,83 @@ static int run_tracer(struct tracer *t)
 	return t->answer->result;
 }
 
-/* On the target's own CPU a stop takes a tenth of the time that it takes from another one. */
+/*
+ * On the target's own CPU a stop takes a fraction of the time, and so does a thread that begins
+ * where we are.
+ */
 static void follow(int32_t cpu)
 {
 	cpu_set_t cpus;
 
-	if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getcpu() == cpu)
+	if (cpu < 0 || cpu >= CPU_SETSIZE)
 		return;
 	CPU_ZERO(&cpus);
 	CPU_SET((size_t)cpu, &cpus);
 	(void)sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
-static int try_once(const struct inject_request *rq, struct inject_answer *answer)
+/* Whether ptrace(2) is refused because of another tracer, or because there is nothing to trace. */
+static int why_forbidden(const struct inject_request *rq, struct inject_answer *answer)
+{
+	struct target t = TARGET_NONE;
+	int r = target_look(rq->pid, rq->start, &t), other = 0;
+
+	/* Nobody may trace what has ended (ptrace_attach(), kernel/ptrace.c). */
+	if (r != INJECT_GONE) {
+		t.status = target_open(&t, t.pid, "status", O_RDONLY);
+		other = target_status(&t, "\nTracerPid:");
+	}
+	target_close(&t);
+	answer->other = other > 0 ? other : 0;
+	return other > 0			   ? INJECT_TRACED :
+	       r == INJECT_GONE || other == -ESRCH ? INJECT_GONE :
+						     INJECT_FORBIDDEN;
+}
+
+/*
+ * Whether the process is seen to have what is wanted, from outside: then it need not be touched.
+ * @fired_from: what was seen when it was last sent through the stub, or -1: that has come true
+ * meanwhile, or it will have to be watched.
+ */
+static bool is_done(struct tracer *t, int fired_from)
+{
+	const int enabled = t->target.thp_enabled;
+
+	if (t->request->op != INJECT_SET || enabled < 0)
+		return false;
+	t->watch = fired_from == enabled;
+	if (fired_from < 0 && (enabled || t->request->flag != THP_FLAG_DISABLE))
+		return false;
+	if (t->answer->before < 0 && !t->watch)
+		t->answer->before = fired_from > 0 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE;
+	t->answer->now = enabled ? THP_FLAG_CLEAR : THP_FLAG_DISABLE;
+	return !t->watch;
+}
+
+static int try_once(const struct inject_request *rq, int *fired_from, struct inject_answer *answer)
 {
 	struct tracer t = { .request = rq, .answer = answer };
-	_cleanup_close_ int lock = target_lock(rq->pid);
-	int r;
+	int r = target_look(rq->pid, rq->start, &t.target);
+	bool done;
 
-	if (lock == -EWOULDBLOCK)
-		return INJECT_BUSY;
-	r = target_look(rq->pid, rq->start, &t.target);
 	if (r == 0)
 		r = target_choose(&t.target);
-	if (r == 0)
+	done = r == 0 && is_done(&t, *fired_from);
+	if (r == 0 && !done)
 		r = target_slot(&t.target, &t.vdso_slot);
-	if (r == 0) {
+	if (r == 0 && !done) {
 		follow(t.target.cpu);
-		t.memory = target_memory(&t.target);
+		t.memory = target_open(&t.target, t.target.tid, "mem", O_RDWR);
 		r = run_tracer(&t);
 		close_fd(t.memory);
+		if (t.fired)
+			*fired_from = t.target.thp_enabled;
 	}
 	/* A thread may end while its process goes on. */
 	if (r == INJECT_GONE && t.target.tid != rq->pid && t.target.tid != 0)
 		r = INJECT_BUSY;
-	if (r == INJECT_FORBIDDEN) {
-		int other = target_status(rq->pid, "\nTracerPid:");
-
-		answer->other = other > 0 ? other : 0;
-		/* Nobody may trace what has ended (ptrace_attach(), kernel/ptrace.c). */
-		if (other == 0 && target_look(rq->pid, rq->start, &t.target) == INJECT_GONE)
-			other = -ESRCH;
-		r = other > 0 ? INJECT_TRACED : other == -ESRCH ? INJECT_GONE : r;
-	}
-	return r;
+	target_close(&t.target);
+	return r == INJECT_FORBIDDEN ? why_forbidden(rq, answer) : r;
 }
 
 /* Tries until it is done, or for as long as the reason may pass. */
@@ -143,12 +177,12 @@ static void serve(const struct inject_request *rq, struct inject_answer *ret)
 {
 	struct inject_answer answer = { .before = -1 };
 	unsigned int waited = 0, step = 1, patience;
-	int r;
+	int r, fired_from = -1;
 
 	for (;;) {
 		/* What an earlier try has set already is not what was there before. */
 		answer = (struct inject_answer){ .before = answer.before, .now = -1 };
-		r = try_once(rq, &answer);
+		r = try_once(rq, &fired_from, &answer);
 		/*
 		 * Of a tracer that ended a moment ago, the kernel may not have let go yet; in the
 		 * middle of an exec there is no vdso.

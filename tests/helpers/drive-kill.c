@@ -31,7 +31,7 @@ static void flood_run(const struct target *t, struct flood *f)
 		struct inject_answer a;
 
 		atomic_fetch_add(&f->calls, 1);
-		a = ask(t, INJECT_SET, i % 2 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE, INJECT_AT_NONE);
+		a = ask(t, INJECT_SET, flag_of(i), INJECT_AT_NONE);
 		if (a.result == INJECT_UNFINISHED)
 			atomic_fetch_add(&f->unfinished, 1);
 	}
@@ -171,7 +171,7 @@ int drive_kill(const struct target *t, int n, enum kill_of who)
 	for (int i = 0; i < 3 * n && kills < (unsigned int)n; i++) {
 		if (kill_once(t, f, who))
 			kills++;
-		if (!recovers(t, i % 2 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE)) {
+		if (!recovers(t, flag_of((unsigned int)i))) {
 			failed++;
 			if (kill(t->pid, 0) < 0)
 				break;
@@ -192,8 +192,8 @@ int drive_points(const struct target *t, int rounds, const char *only)
 
 		if (only && strcmp(only, inject_point_words[point]) != 0)
 			continue;
-		for (int i = 0; i < 2 * rounds; i++) {
-			enum thp_flag flag = i % 2 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE;
+		for (int i = 0; i < 4 * rounds; i++) {
+			enum thp_flag flag = flag_of((unsigned int)i);
 			struct inject_answer a = ask(t, INJECT_SET, flag, (enum inject_point)point);
 
 			if (a.result == INJECT_UNFINISHED)

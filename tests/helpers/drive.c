@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,6 +120,23 @@ int status_field(pid_t pid, const char *name)
 	return value;
 }
 
+/*
+ * What is set at the i-th time, in turn: one flag that is seen from outside, for which a process is stopped
+ * only once, and one for which it is asked, if this kernel has it.
+ */
+enum thp_flag flag_of(unsigned int i)
+{
+	static int knows = -1;
+
+	if (i % 2)
+		return THP_FLAG_CLEAR;
+	if (knows < 0) {
+		knows = prctl(PR_SET_THP_DISABLE, 1, 2, 0, 0) == 0;
+		(void)prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	}
+	return i % 4 && knows ? THP_FLAG_EXCEPT_ADVISED : THP_FLAG_DISABLE;
+}
+
 /* Sets the flag, again as long as the process is busy; whether it is seen from outside, too. */
 bool set_now(const struct target *t, enum thp_flag flag, struct inject_answer *ret)
 {
@@ -156,7 +174,7 @@ static int drive_rounds(const struct target *t, int n)
 	struct inject_answer a;
 
 	for (int i = 0; i < n && stops && !gone; i++) {
-		enum thp_flag flag = i % 2 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE;
+		enum thp_flag flag = flag_of((unsigned int)i);
 
 		if (set_now(t, flag, &a)) {
 			stops[ok++] = a.stopped_ns;
@@ -195,9 +213,7 @@ static int drive_flood(const struct target *t)
 	(void)signal(SIGTERM, on_term);
 	(void)signal(SIGINT, on_term);
 	for (unsigned int i = 0; !told_to_stop; i++) {
-		struct inject_answer a = ask(t, INJECT_SET,
-					     i % 2 ? THP_FLAG_CLEAR : THP_FLAG_DISABLE,
-					     INJECT_AT_NONE);
+		struct inject_answer a = ask(t, INJECT_SET, flag_of(i), INJECT_AT_NONE);
 
 		results[a.result >= 0 && a.result < INJECT_RESULTS ? a.result : INJECT_RESULTS]++;
 	}

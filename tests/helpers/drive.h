@@ -25,6 +25,7 @@ bool set_now(const struct target *t, enum thp_flag flag, struct inject_answer *r
 void complain(enum thp_flag flag, const struct inject_answer *a);
 const char *word(const struct inject_answer *a);
 int status_field(pid_t pid, const char *name);
+enum thp_flag flag_of(unsigned int i);
 
 /* drive-kill.c */
 enum kill_of {
