@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* What the daemon says of itself: in its report, its metrics, and for `status`. Plain data. */
+#ifndef THPD_MODEL_DAEMON_H
+#define THPD_MODEL_DAEMON_H
+
+#include "base/util.h"
+
+#include <stdint.h>
+
+/* How a helper process, or the way to systemd, is just now. */
+enum daemon_part {
+	PART_UNUSED, /* nothing in the policy needs it */
+	PART_OK,
+	PART_LOST,   /* was there, or should be, and is not; tried again */
+	PART_FAILED, /* its self-test says that it cannot work here */
+};
+
+extern const char *const daemon_part_words[];
+
+struct daemon_status {
+	int32_t pid;
+	uint64_t start; /* of that process, in clock ticks after boot */
+	/* Times in microseconds: of the day, and how long; 0: never. */
+	uint64_t started_us;
+	uint64_t cycle_us; /* the end of the last full cycle */
+	uint64_t cycle_took_us;
+	uint64_t policy_us;	   /* when the policy in force was loaded */
+	uint64_t reload_failed_us; /* the last reload that was refused; 0 after one that was not */
+	const char *reload_error;  /* its first fault, or NULL */
+	uint32_t verify_interval;  /* seconds */
+	bool on_drift_report;	   /* it only reports */
+	/* Counted since it was started. */
+	uint64_t cycles, reloads, reloads_failed;
+	uint64_t foreign_writes;      /* seen that changed a value of the policy's */
+	uint64_t settings_repaired;   /* at once or by a cycle */
+	uint64_t settings_backed_off; /* keys that are not repaired just now, for somebody fights */
+	uint64_t procs_set;	      /* by cycles: were running, or escaped */
+	uint64_t starts_watched;      /* set as they started */
+	uint64_t starts_gated;	      /* set before the first instruction */
+	uint64_t starts_escaped;      /* were started after the daemon, and found by a cycle only */
+	enum daemon_part bus, helper, starts;
+};
+
+#endif
