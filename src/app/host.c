@@ -19,7 +19,9 @@ int host_open(const struct cli *cli, struct host *ret)
 {
 	int r = 0;
 
-	*ret = (struct host){ .cli = cli, .root = ROOT_LIVE, .knobs = -ENODATA };
+	*ret = (struct host){
+		.cli = cli, .root = ROOT_LIVE, .by = &privileged_self, .knobs = -ENODATA
+	};
 	ret->paths = (struct policy_paths){ cli->policy.items, cli->policy.n };
 	policy_init(&ret->policy);
 	if (cli->root)
@@ -27,14 +29,21 @@ int host_open(const struct cli *cli, struct host *ret)
 	return r;
 }
 
-/** host_forget() - forgets what is known, to begin anew with the same host */
-void host_forget(struct host *h)
+/* Forgets what is there; what is wanted is kept. */
+static void forget_state(struct host *h)
 {
 	h->knobs = close_fd(h->knobs);
 	units_free(&h->units);
 	h->reclaim = (struct reclaim_report){ 0 };
 	plan_free(&h->plan);
 	facts_free(&h->facts);
+}
+
+/** host_forget() - forgets what is known, to begin anew with the same host */
+void host_forget(struct host *h)
+{
+	forget_state(h);
+	h->role = (struct role_choice){ 0 };
 	policy_free(&h->policy);
 	diags_free(&h->diags);
 	arena_free(&h->sources.arena);
@@ -164,6 +173,24 @@ static int load_role(struct host *h, const struct role_choice *role)
 	return 0;
 }
 
+/* The role outlives the facts that named it. */
+static int keep_role(struct host *h, const struct role_choice *role)
+{
+	struct arena *a = &h->policy.arena;
+
+	h->role = *role;
+	if (role->name)
+		h->role.name = arena_strdup(a, role->name);
+	if (role->where)
+		h->role.where = arena_strdup(a, role->where);
+	if (role->pattern)
+		h->role.pattern = arena_strdup(a, role->pattern);
+	return (role->name && !h->role.name) || (role->where && !h->role.where) ||
+			       (role->pattern && !h->role.pattern) ?
+		       -ENOMEM :
+		       0;
+}
+
 /**
  * host_resolve() - the role of the host, and what the policy wants of it
  * @h: the host, its policy loaded without a fault
@@ -186,8 +213,25 @@ int host_resolve(struct host *h)
 	if (r == 0)
 		r = host_check_policy(h, &h->policy, &h->diags);
 	if (r == 0 && h->diags.errors == 0)
-		r = resolve_wanted(&h->policy, &role, &h->plan);
-	return r;
+		r = keep_role(h, &role);
+	return r < 0 || h->diags.errors ? r : resolve_wanted(&h->policy, &h->role, &h->plan);
+}
+
+/**
+ * host_again() - begins a new look at a host whose policy is known
+ * @h: the host, resolved before
+ *
+ * What was planned and read before is forgotten; no policy file is read.
+ *
+ * Return: 0; negative errno.
+ */
+int host_again(struct host *h)
+{
+	int r;
+
+	forget_state(h);
+	r = collect_host(&h->root, &h->facts);
+	return r < 0 ? r : resolve_wanted(&h->policy, &h->role, &h->plan);
 }
 
 /**

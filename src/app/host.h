@@ -4,6 +4,7 @@
 
 #include "app/cli.h"
 #include "engine/policy-files.h"
+#include "engine/privileged.h"
 #include "model/facts.h"
 #include "model/report.h"
 #include "plan/match.h"
@@ -14,9 +15,11 @@
 struct host {
 	const struct cli *cli;
 	struct root root;
+	const struct privileged *by; /* who does what is done to processes */
 	struct policy_paths paths;
 	struct policy_sources sources;
 	struct policy policy;
+	struct role_choice role; /* in memory of the policy's */
 	struct facts facts;
 	struct plan plan;
 	struct diags diags; /* faults of the policy */
@@ -30,6 +33,7 @@ int host_open(const struct cli *cli, struct host *ret);
 int host_load_policy(struct host *h);
 int host_resolve(struct host *h);
 int host_read(struct host *h);
+int host_again(struct host *h);
 int host_load_files(struct host *h, const struct policy_paths *paths, struct policy *p,
 		    struct diags *d);
 int host_check_policy(struct host *h, struct policy *p, struct diags *d);

@@ -89,7 +89,7 @@ int reclaim_add(struct host *h, const struct plan_proc *pp, const char *no,
 	else if (report->dry_run)
 		r = reclaim_measure(&h->root, fact->pid, fact->start, options->sample, &m);
 	else
-		r = reclaim_process(&h->root, fact->pid, fact->start, options, &m);
+		r = h->by->reclaim(h->by->data, &h->root, fact->pid, fact->start, options, &m);
 	if (r != -ENOMEM)
 		judge(h, report, p, &m, r);
 	return r == -ENOMEM ? r : 0;

@@ -17,7 +17,9 @@
 /* One look at all processes of the units that rules name. */
 static int look(struct host *h)
 {
-	const struct services_needs needs = { .exe = h->needs.exe, .user = h->needs.user };
+	const struct services_needs needs = { .exe = h->needs.exe,
+					      .user = h->needs.user,
+					      .by = h->by };
 	struct plan_rule *pr;
 	int r;
 
@@ -29,7 +31,7 @@ static int look(struct host *h)
 	if (r == 0)
 		r = match_procs(&h->facts, &h->plan);
 	if (r == 0)
-		r = services_ask(&h->root, h->knobs, &h->facts, &h->plan);
+		r = services_ask(&h->root, h->knobs, h->by, &h->facts, &h->plan);
 	if (r == 0)
 		resolve_procs(&h->plan);
 	return r;
@@ -86,24 +88,39 @@ int services_read(struct host *h)
 	return r < 0 ? r : find_unseen(h);
 }
 
-/* After its flag is set, what a service holds for nothing is given back, if its rule says so. */
-static int reclaim_where_wanted(struct host *h)
+/**
+ * services_gives_back() - whether a rule has the memory of a process given back in this cycle
+ * @h: the host, services_set() done
+ * @pp: the process
+ *
+ * After its flag is set. Where nothing keeps the kernel from making huge pages anew, it would be in
+ * vain.
+ */
+bool services_gives_back(const struct host *h, const struct plan_proc *pp)
+{
+	const struct rule *rule = h->plan.rules.items[pp->rule].rule;
+	bool set = pp->outcome == OUTCOME_CHANGED;
+
+	if (pp->mode != THP_MODE_DISABLE && pp->mode != THP_MODE_MADVISE)
+		return false;
+	return (rule->reclaim == RECLAIM_YES && (set || pp->outcome == OUTCOME_OK)) ||
+	       (rule->reclaim == RECLAIM_ONCE && set);
+}
+
+/**
+ * services_reclaim() - gives back what services hold for nothing, where their rules say so
+ * @h: the host, services_set() done; gets the report of it
+ *
+ * Return: 0; negative errno.
+ */
+int services_reclaim(struct host *h)
 {
 	const struct reclaim_options options = { .max_rate = MAX_RATE_DEFAULT };
 	const struct plan_proc *pp;
 	int r = 0;
 
 	array_foreach(pp, &h->plan.procs) {
-		const struct rule *rule = h->plan.rules.items[pp->rule].rule;
-		bool set = pp->outcome == OUTCOME_CHANGED;
-
-		if (!(rule->reclaim == RECLAIM_YES && (set || pp->outcome == OUTCOME_OK)) &&
-		    !(rule->reclaim == RECLAIM_ONCE && set))
-			continue;
-		/*
-		 * Where nothing keeps the kernel from making huge pages anew, it would be in vain.
-		 */
-		if (pp->mode != THP_MODE_DISABLE && pp->mode != THP_MODE_MADVISE)
+		if (!services_gives_back(h, pp))
 			continue;
 		if (h->reclaim.procs.n == 0)
 			r = reclaim_charge(h, false, &h->reclaim);
@@ -146,11 +163,11 @@ int services_set(struct host *h)
 		struct plan_proc *earlier;
 		size_t n;
 
-		r = services_ask_before(&h->root, h->knobs, &h->facts, &h->plan);
+		r = services_ask_before(&h->root, h->knobs, h->by, &h->facts, &h->plan);
 		if (r == 0)
 			r = records_before(&h->root, &h->facts, &h->plan);
 		if (r == 0)
-			r = services_apply(&h->root, &h->plan);
+			r = services_apply(&h->root, h->by, &h->plan);
 		changed = r;
 		if (r >= 0)
 			r = records_after(&h->root, &h->plan);
@@ -166,8 +183,6 @@ int services_set(struct host *h)
 	if (rest > 0 && any(&h->plan, OUTCOME_DRIFTED))
 		diag_add(&h->plan.findings, SEVERITY_WARNING, NULL, 0,
 			 "processes are started faster than they can be set; apply again");
-	if (r >= 0)
-		r = reclaim_where_wanted(h);
 	judge_rules(h);
 	return r < 0 ? r : 0;
 }
@@ -185,7 +200,7 @@ static int look_at_records(struct host *h, const struct flag_records *records)
 	if (r == 0)
 		r = records_plan(records, &h->facts, &h->plan);
 	if (r == 0)
-		r = services_ask(&h->root, h->knobs, &h->facts, &h->plan);
+		r = services_ask(&h->root, h->knobs, h->by, &h->facts, &h->plan);
 	if (r < 0)
 		return r;
 	resolve_procs(&h->plan);
@@ -219,7 +234,7 @@ int services_restore(struct host *h)
 		const struct plan_proc *earlier = h->plan.procs.items;
 		size_t n = h->plan.procs.n;
 
-		r = services_apply(&h->root, &h->plan);
+		r = services_apply(&h->root, h->by, &h->plan);
 		if (r == 0 && !any(&h->plan, OUTCOME_GONE))
 			break;
 		if (r >= 0)

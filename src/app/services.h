@@ -6,6 +6,8 @@
 
 int services_read(struct host *h);
 int services_set(struct host *h);
+bool services_gives_back(const struct host *h, const struct plan_proc *pp);
+int services_reclaim(struct host *h);
 int services_restore(struct host *h);
 
 #endif

@@ -61,7 +61,7 @@ static int choose_procs(struct job *j, struct diags *d)
 	if (r == 0)
 		r = services_all(&h->facts, &h->plan);
 	if (r == 0)
-		r = services_ask(&h->root, h->knobs, &h->facts, &h->plan);
+		r = services_ask(&h->root, h->knobs, h->by, &h->facts, &h->plan);
 	array_foreach(pid, &h->cli->pids) {
 		const struct proc_fact *p = &h->facts.procs.items[pid_i];
 

@@ -264,6 +264,8 @@ int verb_apply(struct host *h, const struct report_style *style)
 	if (r < 0)
 		return trouble(h, r, "not all settings could be applied");
 	r = services_set(h);
+	if (r >= 0)
+		r = services_reclaim(h);
 	if (r == -EBADMSG)
 		return trouble(h, 0, FLAGS_DAMAGED "; no service was touched");
 	if (r < 0)

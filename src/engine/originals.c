@@ -8,33 +8,49 @@
 #define ORIGINALS_MAX 65536U
 
 /**
- * state_lock() - keeps two of us from changing settings at the same time
+ * state_try_lock() - keeps two of us from changing settings at the same time
  * @root: the host
- * @ret_waited: whether somebody else had it first; may be NULL
  *
- * Makes the state directory if need be. Waits for whoever holds the lock; it goes with the holder.
+ * Makes the state directory if need be.
  *
- * Return: a descriptor to be kept open as long as the lock is wanted; negative errno.
+ * Return: a descriptor to be kept open as long as the lock is wanted; -EWOULDBLOCK when somebody
+ * else has it; another negative errno.
  */
-int state_lock(const struct root *root, bool *ret_waited)
+int state_try_lock(const struct root *root)
 {
 	int fd = root_open(root, STATE_DIR "/lock", O_RDWR | O_CREAT | O_NOFOLLOW);
+	int r;
 
 	if (fd == -ENOENT) {
-		int r = root_make_dir(root, STATE_DIR);
-
+		r = root_make_dir(root, STATE_DIR);
 		if (r < 0)
 			return r;
 		fd = root_open(root, STATE_DIR "/lock", O_RDWR | O_CREAT | O_NOFOLLOW);
 	}
-	if (fd < 0)
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return fd;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-		if (ret_waited)
-			*ret_waited = false;
+	r = -errno;
+	close_fd(fd);
+	return r;
+}
+
+/**
+ * state_lock() - as state_try_lock(), but waits for whoever holds the lock; it goes with the holder
+ * @root: the host
+ * @ret_waited: whether somebody else had it first; may be NULL
+ *
+ * Return: a descriptor; negative errno.
+ */
+int state_lock(const struct root *root, bool *ret_waited)
+{
+	int fd = state_try_lock(root);
+
+	if (ret_waited && (fd >= 0 || fd == -EWOULDBLOCK))
+		*ret_waited = fd < 0;
+	if (fd != -EWOULDBLOCK)
 		return fd;
-	}
-	while (flock(fd, LOCK_EX) < 0) {
+	fd = root_open(root, STATE_DIR "/lock", O_RDWR | O_NOFOLLOW);
+	while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
 		int r = -errno;
 
 		if (r == -EINTR)
@@ -42,8 +58,6 @@ int state_lock(const struct root *root, bool *ret_waited)
 		close_fd(fd);
 		return r;
 	}
-	if (ret_waited)
-		*ret_waited = true;
 	return fd;
 }
 

@@ -11,6 +11,7 @@
 #define ORIGINALS_NAME "original.json"
 #define ORIGINALS_FILE STATE_DIR "/" ORIGINALS_NAME
 
+int state_try_lock(const struct root *root);
 int state_lock(const struct root *root, bool *ret_waited);
 int originals_load(const struct root *root, struct originals *ret);
 int originals_save_plan(const struct root *root, const struct plan *plan);

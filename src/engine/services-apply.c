@@ -2,7 +2,6 @@
 /* Asking running processes for their flag, and setting it. */
 #include "base/parse.h"
 #include "engine/services.h"
-#include "sys/inject.h"
 #include "sys/knob.h"
 #include "sys/paths.h"
 #include "sys/proc.h"
@@ -164,8 +163,8 @@ static bool is_open(const struct plan_proc *pp, bool before_set)
 }
 
 /* Asks the processes for which is_open() says so. */
-static int ask(const struct root *root, int dirfd, struct facts *f, struct plan *plan,
-	       bool before_set)
+static int ask(const struct root *root, int dirfd, const struct privileged *by, struct facts *f,
+	       struct plan *plan, bool before_set)
 {
 	uint64_t pmd = 0;
 	bool always = services_all_get(root, dirfd, &pmd);
@@ -188,7 +187,7 @@ static int ask(const struct root *root, int dirfd, struct facts *f, struct plan 
 			pp->note = "does not show from outside, and apply = verify does not ask";
 	}
 	if (b.n > 0)
-		r = inject(b.requests, b.n, b.answers);
+		r = by->inject(by->data, b.requests, b.n, b.answers);
 	for (size_t i = 0; i < b.n && r == 0; i++) {
 		pp = b.procs[i];
 		if (b.answers[i].result == INJECT_OK) {
@@ -212,6 +211,7 @@ static int ask(const struct root *root, int dirfd, struct facts *f, struct plan 
  * services_ask() - finds out the flag of processes for which it does not show from outside
  * @root: the host; of a tree nobody can be asked
  * @dirfd: of knob_open()
+ * @by: who asks
  * @f: the facts
  * @plan: of match_procs(); gets `found`, or why it is not known
  *
@@ -220,9 +220,10 @@ static int ask(const struct root *root, int dirfd, struct facts *f, struct plan 
  *
  * Return: 0; -ENOMEM or another negative errno when nothing could be asked.
  */
-int services_ask(const struct root *root, int dirfd, struct facts *f, struct plan *plan)
+int services_ask(const struct root *root, int dirfd, const struct privileged *by, struct facts *f,
+		 struct plan *plan)
 {
-	return ask(root, dirfd, f, plan, false);
+	return ask(root, dirfd, by, f, plan, false);
 }
 
 /**
@@ -232,21 +233,23 @@ int services_ask(const struct root *root, int dirfd, struct facts *f, struct pla
  * As services_ask(), for those that services_apply() will set: what they have now is what `restore`
  * will put back. Who cannot be asked, cannot be set either.
  */
-int services_ask_before(const struct root *root, int dirfd, struct facts *f, struct plan *plan)
+int services_ask_before(const struct root *root, int dirfd, const struct privileged *by,
+			struct facts *f, struct plan *plan)
 {
-	return ask(root, dirfd, f, plan, true);
+	return ask(root, dirfd, by, f, plan, true);
 }
 
 /**
  * services_apply() - sets the flag of running processes that have not what they should
  * @root: the running host
+ * @by: who sets it
  * @plan: of resolve_procs(); outcomes, and what was found and read back, are updated
  *
  * Left alone are those whose rule says `apply = start` or `verify`: they stay `drifted`.
  *
  * Return: how many were set; negative errno when nothing could be done.
  */
-int services_apply(const struct root *root, struct plan *plan)
+int services_apply(const struct root *root, const struct privileged *by, struct plan *plan)
 {
 	struct plan_proc *pp;
 	struct batch b;
@@ -267,7 +270,7 @@ int services_apply(const struct root *root, struct plan *plan)
 			batch_add(&b, pp, INJECT_SET);
 	}
 	if (b.n > 0)
-		r = inject(b.requests, b.n, b.answers);
+		r = by->inject(by->data, b.requests, b.n, b.answers);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < b.n; i++) {

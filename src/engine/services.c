@@ -69,7 +69,8 @@ static int look_at(const struct root *root, const struct services_needs *needs, 
 	/* What PID 1 has, everything inherits; and nobody can trace himself. */
 	fact->exempt = p.kernel || fact->pid == 1 || (root->live && fact->pid == getpid());
 	fact->comm = arena_strdup(&f->arena, p.comm);
-	if (needs->exe && proc_exe(root, fact->pid, &f->arena, &fact->exe) == -ENOMEM)
+	if (needs->exe &&
+	    needs->by->exe(needs->by->data, root, fact->pid, &f->arena, &fact->exe) == -ENOMEM)
 		return -ENOMEM;
 	if (needs->user && proc_user(root, p.uid, &f->arena, &fact->user) == -ENOMEM)
 		return -ENOMEM;
