@@ -51,6 +51,8 @@ static void judge(const struct root *root, struct plan *plan, struct plan_proc *
 		[INJECT_REJECTED] = { OUTCOME_REJECTED, "the kernel refuses it" },
 		[INJECT_DIFFERS] = { OUTCOME_REJECTED,
 				     "the kernel took the flag, but reads back another one" },
+		[INJECT_FULL] = { OUTCOME_FAILED,
+				  "tracing processes were ended in it too often; it can be set again when it was restarted" },
 		[INJECT_UNFINISHED] = { OUTCOME_FAILED, "the tracing process was ended" },
 	};
 

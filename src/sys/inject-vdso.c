@@ -101,8 +101,19 @@ static bool all_zero(const unsigned char *p, size_t n)
 	return true;
 }
 
-/* A place that is zero. Returns -ENOSPC when there is none left. */
-static int free_slot(const struct target *t, uint64_t *ret)
+/**
+ * target_slot() - a place for the stub
+ * @t: of target_look()
+ * @ret: its address
+ *
+ * A place that is not zero holds the stub of a tracer that was killed, and is never used again:
+ * that no thread is in it now does not tell that none will be. One may be stopped there, wait for a
+ * CPU, or have been interrupted there by a signal, whose handler returns whenever it likes. There
+ * are about ten places.
+ *
+ * Return: 0; INJECT_GONE; INJECT_FORBIDDEN; INJECT_BUSY; INJECT_FULL.
+ */
+int target_slot(const struct target *t, uint64_t *ret)
 {
 	unsigned char buf[4096];
 	size_t size = t->tail_end - t->tail < sizeof(buf) ? t->tail_end - t->tail : sizeof(buf);
@@ -119,76 +130,8 @@ static int free_slot(const struct target *t, uint64_t *ret)
 			return 0;
 		}
 		if (at < STUB_SIZE)
-			return -ENOSPC;
+			return INJECT_FULL;
 	}
-}
-
-/* How long a thread has run, in nanoseconds: Documentation/scheduler/sched-stats.rst. */
-static uint64_t time_run(const struct target *t, int32_t tid)
-{
-	char buf[128];
-
-	return target_read(t, tid, "schedstat", buf, sizeof(buf)) < 0 ? 0 : strtoull(buf, NULL, 10);
-}
-
-/* Whether a thread can still be in a stub: it is stopped or blocked there, or has not run since. */
-static bool may_be_in_tail(const struct target *t, int32_t tid)
-{
-	uint64_t before = time_run(t, tid), at;
-	char buf[256];
-	const char *pc;
-
-	(void)usleep(1000);
-	if (target_read(t, tid, "syscall", buf, sizeof(buf)) < 0)
-		return false;
-	if (startswith(buf, "running"))
-		return time_run(t, tid) == before;
-	pc = strrchr(buf, ' ');
-	at = pc ? strtoull(pc, NULL, 16) : 0;
-	return at >= t->tail && at < t->tail_end;
-}
-
-/*
- * Whether no thread can be in a stub that a killed tracer left: a thread leaves it within its next
- * microsecond on a CPU. Returns INJECT_BUSY when one can.
- */
-static int tail_left(const struct target *t)
-{
-	DIR *dir = target_threads(t);
-	const struct dirent *e;
-	uint64_t tid;
-	int r = 0;
-
-	if (!dir)
-		return INJECT_GONE;
-	while (r == 0 && (e = readdir(dir)))
-		if (parse_uint(e->d_name, INT32_MAX, &tid) == 0 && may_be_in_tail(t, (int32_t)tid))
-			r = INJECT_BUSY;
-	(void)closedir(dir);
-	return r;
-}
-
-/**
- * target_slot() - a place for the stub
- * @t: of target_look()
- * @ret: its address
- *
- * A place that is not zero holds the stub of a tracer that was killed. A thread may not have left
- * that yet (it may be stopped, or wait for a CPU), so another place is taken; there are about ten.
- * When all are taken, and nobody is there, the last one is.
- *
- * Return: 0; INJECT_GONE; INJECT_FORBIDDEN; INJECT_BUSY.
- */
-int target_slot(const struct target *t, uint64_t *ret)
-{
-	int r = free_slot(t, ret);
-
-	if (r != -ENOSPC)
-		return r;
-	r = tail_left(t);
-	if (r == 0)
-		*ret = t->tail_end - STUB_SIZE;
-	return r;
 }
 
 /**
@@ -200,7 +143,7 @@ int target_slot(const struct target *t, uint64_t *ret)
  * The bytes from the end of the code's segment up to the end of its page are mapped, too, and
  * belong to nothing.
  *
- * Return: as target_slot(); -ENOSPC when there is none.
+ * Return: as target_slot(); INJECT_FULL also where there is no such room.
  */
 int target_text_slot(const struct target *t, uint64_t pc, uint64_t *ret)
 {
@@ -215,7 +158,7 @@ int target_text_slot(const struct target *t, uint64_t pc, uint64_t *ret)
 	if (t->headers < sizeof(elf.e) ||
 	    read_memory(t->tid, t->headers - sizeof(elf.e), &elf, sizeof(elf)) != sizeof(elf) ||
 	    memcmp(elf.e.e_ident, ELFMAG, SELFMAG) != 0 || elf.e.e_phoff != sizeof(elf.e))
-		return -ENOSPC;
+		return INJECT_FULL;
 	for (size_t i = 0; i < elf.e.e_phnum && i < ARRAY_SIZE(elf.p); i++) {
 		const Elf64_Phdr *p = &elf.p[i];
 
@@ -228,7 +171,8 @@ int target_text_slot(const struct target *t, uint64_t pc, uint64_t *ret)
 			continue;
 		text.tail = (end + 15) & ~UINT64_C(15);
 		text.tail_end = (end + page - 1) & ~(page - 1);
-		return text.tail + STUB_SIZE <= text.tail_end ? target_slot(&text, ret) : -ENOSPC;
+		return text.tail + STUB_SIZE <= text.tail_end ? target_slot(&text, ret) :
+								INJECT_FULL;
 	}
-	return -ENOSPC;
+	return INJECT_FULL;
 }

@@ -76,6 +76,8 @@ static enum call_class classify64(long nr, const uint64_t *args)
 	case 326: /* copy_file_range */
 	case SYS_vfork:
 		return CALL_BAD;
+	case 426: /* io_uring_enter: says how many it has submitted, and waits no more */
+		return args[1] ? CALL_BAD : CALL_TOLERABLE;
 	case SYS_recvfrom:
 		return args[3] & 0x100 ? CALL_BAD : CALL_GOOD; /* MSG_WAITALL */
 	case SYS_recvmsg:
@@ -112,6 +114,8 @@ static enum call_class classify32(long nr, const uint64_t *args)
 	case 379: /* pwritev2 */
 	case 417: /* recvmmsg_time64 */
 		return CALL_BAD;
+	case 426: /* io_uring_enter */
+		return args[1] ? CALL_BAD : CALL_TOLERABLE;
 	case 371: /* recvfrom */
 		return args[3] & 0x100 ? CALL_BAD : CALL_GOOD;
 	case 372: /* recvmsg */

@@ -33,6 +33,7 @@ const char *const inject_words[] = {
 	[INJECT_UNSUPPORTED] = "unsupported",
 	[INJECT_REJECTED] = "rejected",
 	[INJECT_DIFFERS] = "differs",
+	[INJECT_FULL] = "full",
 	[INJECT_UNFINISHED] = "unfinished",
 	NULL,
 };

@@ -24,7 +24,8 @@ enum inject_result {
 	INJECT_UNSUPPORTED, /* this architecture, or a process without a vdso */
 	INJECT_REJECTED,    /* the kernel refused the prctl(2): see inject_answer.error */
 	INJECT_DIFFERS,	    /* set, but read back as something else */
-	INJECT_UNFINISHED,  /* the tracer ended before it came to this process */
+	INJECT_FULL, /* tracers were killed in it so often that there is no room for another stub */
+	INJECT_UNFINISHED, /* the tracer ended before it came to this process */
 	INJECT_RESULTS,
 };
 

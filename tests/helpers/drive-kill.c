@@ -110,7 +110,7 @@ static bool kill_tracer(pid_t parent, bool freeze)
  * caller was killed first finishes what it was asked for: until then it may be in the way, or
  * overwrite what is set here.
  */
-static bool recovers(const struct target *t, enum thp_flag flag)
+static bool recovers(const struct target *t, enum thp_flag flag, bool *ret_full)
 {
 	const int64_t begin = now_us();
 	struct inject_answer a;
@@ -122,6 +122,10 @@ static bool recovers(const struct target *t, enum thp_flag flag)
 			return false;
 		}
 	while (!set_now(t, flag, &a)) {
+		if (a.result == INJECT_FULL) {
+			*ret_full = true;
+			return kill(t->pid, 0) == 0;
+		}
 		bool passes = a.result == INJECT_TRACED || a.result == INJECT_FORBIDDEN ||
 			      a.result == INJECT_OK;
 
@@ -164,14 +168,15 @@ int drive_kill(const struct target *t, int n, enum kill_of who)
 	struct flood *f = mmap(NULL, sizeof(*f), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			       -1, 0);
 	unsigned int kills = 0, failed = 0;
+	bool full = false;
 
 	if (f == MAP_FAILED)
 		return 2;
 	/* A tracer that was looked for in vain does not count, nor for ever. */
-	for (int i = 0; i < 3 * n && kills < (unsigned int)n; i++) {
+	for (int i = 0; i < 3 * n && kills < (unsigned int)n && !full; i++) {
 		if (kill_once(t, f, who))
 			kills++;
-		if (!recovers(t, flag_of((unsigned int)i))) {
+		if (!recovers(t, flag_of((unsigned int)i), &full)) {
 			failed++;
 			if (kill(t->pid, 0) < 0)
 				break;
@@ -179,34 +184,37 @@ int drive_kill(const struct target *t, int n, enum kill_of who)
 	}
 	printf("kills=%u unfinished=%u failed=%u alive=%d\n", kills, atomic_load(&f->unfinished),
 	       failed, kill(t->pid, 0) == 0);
+	if (full && !failed)
+		return STATUS_FULL;
 	return failed || kills != (unsigned int)n ? 1 : 0;
 }
 
-/* @only: the name of one point, or NULL for all of them */
-int drive_points(const struct target *t, int rounds, const char *only)
+/* @from: the point to begin at */
+int drive_points(const struct target *t, int rounds, int from)
 {
 	unsigned int reached = 0, points = 0, failed = 0;
+	bool full = false;
+	int point;
 
-	for (int point = INJECT_AT_NONE + 1; point < INJECT_POINTS_N; point++) {
+	for (point = from; point < INJECT_POINTS_N && !full; point++) {
 		unsigned int met = 0;
 
-		if (only && strcmp(only, inject_point_words[point]) != 0)
-			continue;
-		for (int i = 0; i < 4 * rounds; i++) {
+		for (int i = 0; i < 4 * rounds && !full; i++) {
 			enum thp_flag flag = flag_of((unsigned int)i);
 			struct inject_answer a = ask(t, INJECT_SET, flag, (enum inject_point)point);
 
 			if (a.result == INJECT_UNFINISHED)
 				met++;
+			full = a.result == INJECT_FULL;
 			/* What is left behind may only show after a while. */
 			pause_us(random_below(3000));
 			if (a.result != INJECT_UNFINISHED && a.result != INJECT_OK &&
-			    a.result != INJECT_BUSY) {
+			    a.result != INJECT_BUSY && !full) {
 				fprintf(stderr, "at %s: %s (%s)\n", inject_point_words[point],
 					word(&a), strerror(a.error));
 				failed++;
 			}
-			if (!recovers(t, flag)) {
+			if (!full && !recovers(t, flag, &full)) {
 				fprintf(stderr, "after %s: no recovery\n",
 					inject_point_words[point]);
 				failed++;
@@ -219,5 +227,9 @@ int drive_points(const struct target *t, int rounds, const char *only)
 		reached += met > 0;
 	}
 	printf("points=%u reached=%u failed=%u\n", points, reached, failed);
+	if (full && !failed) {
+		printf("next=%d\n", point - 1);
+		return STATUS_FULL;
+	}
 	return failed ? 1 : 0;
 }

@@ -6,7 +6,7 @@
  *        drive flood PID		the same until SIGTERM, whatever the answers
  *        drive kill PID N MAIN|TRACER	N times: flood, SIGKILL at a random moment, and recovery
  *        drive freeze PID N		N times: flood, and the tracer is stopped for 150 ms
- *        drive points PID [N [POINT]]	the tracer ends itself at each fault point, N times
+ *        drive points PID [N [FROM]]	the tracer ends itself at each fault point, N times
  *        drive get PID
  *        drive set PID disable|madvise|system
  *        drive spoil TID HOW [N]	disturbs on purpose: a victim must notice; see drive-spoil.c
@@ -255,7 +255,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: drive rounds PID N | flood PID | kill PID N MAIN|TRACER | freeze PID N |"
-		" points PID [N [POINT]] | get PID | set PID MODE | spoil TID HOW [N]\n");
+		" points PID [N [FROM]] | get PID | set PID MODE | spoil TID HOW [N]\n");
 	return 2;
 }
 
@@ -288,7 +288,7 @@ int main(int argc, char **argv)
 	if (strcmp(verb, "freeze") == 0 && n > 0)
 		return drive_kill(&t, n, FREEZE_TRACER);
 	if (strcmp(verb, "points") == 0)
-		return drive_points(&t, n > 0 ? n : 3, argc > 4 ? argv[4] : NULL);
+		return drive_points(&t, n > 0 ? n : 3, argc > 4 ? atoi(argv[4]) : 1);
 	if (strcmp(verb, "set") == 0 && argc == 4)
 		return drive_set(&t, argv[3]);
 	if (strcmp(verb, "get") == 0) {

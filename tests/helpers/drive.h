@@ -34,8 +34,11 @@ enum kill_of {
 	FREEZE_TRACER,
 };
 
+/* Killed tracers have left no room for another stub: the process is to be exchanged for a new one. */
+#define STATUS_FULL 4
+
 int drive_kill(const struct target *t, int n, enum kill_of who);
-int drive_points(const struct target *t, int rounds, const char *only);
+int drive_points(const struct target *t, int rounds, int from);
 
 /* drive-spoil.c */
 int drive_spoil(pid_t tid, const char *how, int n);

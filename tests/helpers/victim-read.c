@@ -268,7 +268,9 @@ static void accept_round(void *state)
 		anomaly("accept: %s", strerror(errno));
 		return;
 	}
-	r = read(fd, &which, sizeof(which));
+	/* It has the time-out of the socket that it came from. */
+	while ((r = read(fd, &which, sizeof(which))) < 0 && errno == EINTR && s->timed)
+		eintr();
 	if (r != sizeof(which))
 		anomaly("read of a connection returned %zd (%s)", r, r < 0 ? strerror(errno) : "");
 	else if (which != s->next)
