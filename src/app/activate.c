@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Starts helper programs as systemd would, where there is none. */
+#include "app/activate.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "base/util.h"
+
+#define LISTEN_FD 3 /* SD_LISTEN_FDS_START */
+
+/**
+ * listen_at() - a listening SOCK_SEQPACKET socket that only root can connect to
+ * @path: where; what is there is taken away
+ * @flags: SOCK_NONBLOCK, or 0
+ *
+ * Return: a descriptor; negative errno.
+ */
+int listen_at(const char *path, int flags)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+	mode_t saved;
+	int r;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (fd < 0)
+		return -errno;
+	(void)unlink(path);
+	saved = umask(0177);
+	r = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	(void)umask(saved);
+	if (r == 0 && listen(fd, 8) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	r = fd;
+	fd = -1;
+	return r;
+}
+
+/**
+ * activate_listen() - makes the socket of a helper program
+ * @a: gets it
+ * @program: its path; not copied
+ * @path: the socket's; not copied
+ *
+ * Return: 0; negative errno.
+ */
+int activate_listen(struct activated *a, const char *program, const char *path)
+{
+	int fd = listen_at(path, 0);
+
+	if (fd < 0)
+		return fd;
+	*a = (struct activated){ .program = program, .socket = path, .fd = fd };
+	return 0;
+}
+
+static _Noreturn void become(const struct activated *a, pid_t parent)
+{
+	char pid[16], *const argv[] = { (char *)a->program, NULL };
+	sigset_t none;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(1);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* dup2() of a descriptor onto itself would leave it to be closed by the exec. */
+	if (a->fd == LISTEN_FD ? fcntl(LISTEN_FD, F_SETFD, 0) < 0 : dup2(a->fd, LISTEN_FD) < 0)
+		_exit(1);
+	(void)snprintf(pid, sizeof(pid), "%d", getpid());
+	if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", "1", 1) < 0)
+		_exit(1);
+	(void)execv(a->program, argv);
+	_exit(127);
+}
+
+/**
+ * activate_run() - has the program run, if it does not
+ * @a: of activate_listen()
+ *
+ * Return: 0; negative errno.
+ */
+int activate_run(struct activated *a)
+{
+	pid_t self = getpid();
+
+	if (a->pid > 0 && waitpid(a->pid, NULL, WNOHANG) == 0)
+		return 0;
+	a->pid = fork();
+	if (a->pid == 0)
+		become(a, self);
+	return a->pid < 0 ? -errno : 0;
+}
+
+/** activate_end() - ends the program, and takes the socket away */
+void activate_end(struct activated *a)
+{
+	if (a->pid > 0) {
+		(void)kill(a->pid, SIGTERM);
+		while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (a->fd > 0) {
+		close_fd(a->fd);
+		(void)unlink(a->socket);
+	}
+	*a = (struct activated){ .fd = -1 };
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* What thpd itself may not do, it asks its privileged helper to do. */
+#include "app/helper-client.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "sys/proc.h"
+
+/** helper_connect() - a new connection to the helper; a descriptor, or negative errno */
+int helper_connect(struct helper *h)
+{
+	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = HELPER_SOCKET };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int r;
+
+	if (h->own.fd >= 0) {
+		r = activate_run(&h->own);
+		if (r < 0)
+			return r;
+	}
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	r = fd;
+	fd = -1;
+	return r;
+}
+
+static int ask_once(struct helper *h, const struct helper_call *c, size_t len,
+		    struct helper_answer *a, size_t *ret_len)
+{
+	ssize_t n;
+
+	if (h->fd < 0)
+		h->fd = helper_connect(h);
+	if (h->fd < 0)
+		return h->fd;
+	if (send(h->fd, c, HELPER_HEAD + len, MSG_NOSIGNAL) < 0)
+		return -errno;
+	do
+		n = recv(h->fd, a, sizeof(*a), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n < HELPER_ANSWER_HEAD)
+		return n == 0 ? -EPIPE : -EBADMSG;
+	*ret_len = (size_t)n - HELPER_ANSWER_HEAD;
+	return 0;
+}
+
+/* A helper that was restarted meanwhile is asked once more: no call harms when it is made twice. */
+static int ask(struct helper *h, const struct helper_call *c, size_t len, struct helper_answer *a,
+	       size_t *ret_len)
+{
+	for (int i = 0; i < 2; i++) {
+		h->error = ask_once(h, c, len, a, ret_len);
+		if (h->error == 0)
+			return a->r;
+		h->fd = close_fd(h->fd);
+	}
+	return h->error;
+}
+
+static int remote_inject(void *data, const struct inject_request *requests, size_t n,
+			 struct inject_answer *ret)
+{
+	struct helper_call c = { .verb = HELPER_INJECT };
+	struct helper_answer a;
+	size_t len = 0;
+	int r = 0;
+
+	for (size_t from = 0; from < n && r == 0; from += c.n) {
+		c.n = (uint32_t)(n - from < HELPER_BATCH ? n - from : HELPER_BATCH);
+		memcpy(c.u.requests, requests + from, c.n * sizeof(*requests));
+		r = ask(data, &c, c.n * sizeof(*requests), &a, &len);
+		if (r == 0 && (a.n != c.n || len != c.n * sizeof(*ret)))
+			r = -EBADMSG;
+		if (r == 0)
+			memcpy(ret + from, a.u.answers, len);
+	}
+	return r;
+}
+
+/* What belongs to root, root reads without more rights. */
+static int remote_exe(void *data, const struct root *root, int32_t pid, struct arena *arena,
+		      const char **ret)
+{
+	struct helper_call c = { .verb = HELPER_EXE, .u.pid = pid };
+	int r = proc_exe(root, pid, arena, ret);
+	struct helper_answer a;
+	size_t len = 0;
+
+	if (r != -EACCES && r != -EPERM)
+		return r;
+	r = ask(data, &c, sizeof(c.u.pid), &a, &len);
+	if (r < 0)
+		return r;
+	if (len == 0 || len > sizeof(a.u.path) || a.u.path[len - 1] != '\0')
+		return -EBADMSG;
+	*ret = arena_strdup(arena, a.u.path);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int remote_reclaim(void *data, const struct root *root, int32_t pid, uint64_t start,
+			  const struct reclaim_options *options, struct reclaim_result *ret)
+{
+	struct helper_call c = { .verb = HELPER_RECLAIM };
+	struct helper_answer a;
+	size_t len = 0;
+	int r;
+
+	c.u.reclaim.pid = pid;
+	c.u.reclaim.start = start;
+	c.u.reclaim.max_rate = options->max_rate;
+	c.u.reclaim.sample = options->sample;
+	c.u.reclaim.all = options->all;
+	r = ask(data, &c, sizeof(c.u.reclaim), &a, &len);
+	if (r == 0 && len != sizeof(*ret))
+		r = -EBADMSG;
+	if (r == 0)
+		*ret = a.u.reclaim;
+	return r;
+}
+
+/**
+ * helper_privileged() - lets the helper do what is done to processes
+ * @helper: the way to it; must outlive @ret
+ * @ret: the door
+ */
+void helper_privileged(struct helper *helper, struct privileged *ret)
+{
+	*ret = (struct privileged){ .inject = remote_inject,
+				    .exe = remote_exe,
+				    .reclaim = remote_reclaim,
+				    .data = helper };
+}
