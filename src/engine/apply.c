@@ -12,7 +12,8 @@ static void set_outcome(struct plan *plan, struct plan_item *it, enum outcome ou
 	it->tolerated = false;
 }
 
-static enum outcome outcome_of_error(int error)
+/** outcome_of_error() - what became of a setting whose write failed with @error (negative) */
+enum outcome outcome_of_error(int error)
 {
 	switch (error) {
 	case -EACCES:

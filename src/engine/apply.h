@@ -5,6 +5,7 @@
 #include "model/plan.h"
 #include "sys/root.h"
 
+enum outcome outcome_of_error(int error);
 int apply_settings(const struct root *root, int dirfd, struct plan *plan);
 
 #endif

@@ -11,6 +11,7 @@
 #define PATH_CGROUP_SYSTEMD PATH_CGROUP "/systemd"
 #define PATH_CGROUP_MEMORY PATH_CGROUP "/memory"
 #define PATH_PROC "/proc"
+#define PATH_SELF_FD PATH_PROC "/self/fd"
 #define PATH_CMDLINE "/proc/cmdline"
 #define PATH_MEMINFO "/proc/meminfo"
 #define PATH_HOSTNAME "/proc/sys/kernel/hostname"

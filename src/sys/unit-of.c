@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <limits.h>
+
 #include "sys/paths.h"
 #include "sys/units.h"
 
@@ -18,24 +20,29 @@ static const char *unit_in(char *path)
 }
 
 /**
- * unit_of() - the unit that a process is in, as /proc/PID/cgroup tells
+ * unit_of_at() - unit_of() of a process whose directory is open
  * @root: the host
- * @pid: the process
- * @a: where the name will live
- * @ret: the name; a slice, if it is in no other kind of unit
+ * @dirfd: of /proc/PID
+ * @ret: the name, or what of it there is room for
+ * @size: of @ret
  *
  * Return: 0; -ENOENT when it is in none; -ESRCH; another negative errno.
  */
-int unit_of(const struct root *root, int32_t pid, struct arena *a, const char **ret)
+int unit_of_at(const struct root *root, int dirfd, char *ret, size_t size)
 {
-	char path[64], buf[4096], *line, *rest = buf;
+	_cleanup_close_ int fd = root_open_below(root, dirfd, "cgroup", O_RDONLY | O_NONBLOCK);
+	char buf[4096], *line, *rest = buf;
 	const char *found = NULL;
 	ssize_t n;
 
-	(void)snprintf(path, sizeof(path), PATH_PROC "/%d/cgroup", pid);
-	n = root_read(root, path, buf, sizeof(buf));
+	if (fd < 0)
+		return fd == -ENOENT ? -ESRCH : fd;
+	do
+		n = read(fd, buf, sizeof(buf) - 1);
+	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return n == -ENOENT ? -ESRCH : (int)n;
+		return -errno;
+	buf[n] = '\0';
 	while (!found && (line = strsep(&rest, "\n"))) {
 		char *at = strstr(line, "::/");
 
@@ -46,9 +53,36 @@ int unit_of(const struct root *root, int32_t pid, struct arena *a, const char **
 	}
 	if (!found)
 		return -ENOENT;
-	found = arena_strdup(a, *found == '_' ? found + 1 : found);
-	if (!found)
+	(void)snprintf(ret, size, "%s", *found == '_' ? found + 1 : found);
+	return 0;
+}
+
+/**
+ * unit_of() - the unit that a process is in, as /proc/PID/cgroup tells
+ * @root: the host
+ * @pid: the process
+ * @a: where the name will live
+ * @ret: the name; a slice, if it is in no other kind of unit
+ *
+ * Return: 0; -ENOENT when it is in none; -ESRCH; another negative errno.
+ */
+int unit_of(const struct root *root, int32_t pid, struct arena *a, const char **ret)
+{
+	_cleanup_close_ int dirfd = -1;
+	char path[64], name[NAME_MAX + 1];
+	const char *copy;
+	int r;
+
+	(void)snprintf(path, sizeof(path), PATH_PROC "/%d", pid);
+	dirfd = root_open(root, path, O_PATH | O_DIRECTORY);
+	if (dirfd < 0)
+		return dirfd == -ENOENT ? -ESRCH : dirfd;
+	r = unit_of_at(root, dirfd, name, sizeof(name));
+	if (r < 0)
+		return r;
+	copy = arena_strdup(a, name);
+	if (!copy)
 		return -ENOMEM;
-	*ret = found;
+	*ret = copy;
 	return 0;
 }
