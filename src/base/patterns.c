@@ -56,6 +56,26 @@ int patterns_add(struct patterns *p, const char *pattern, uint32_t value)
 	return 0;
 }
 
+/**
+ * patterns_copy() - many patterns, copied
+ * @p: the patterns
+ * @list: what to add; the values are their places in it
+ * @n: number of patterns
+ *
+ * Return: 0; -ENOMEM.
+ */
+int patterns_copy(struct patterns *p, const char *const *list, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const char *copy = arena_strdup(&p->arena, list[i]);
+
+		r = copy ? patterns_add(p, copy, (uint32_t)i) : -ENOMEM;
+	}
+	return r;
+}
+
 static bool glob_matches(const struct pattern_glob *g, const char *s, size_t len)
 {
 	return len >= g->head_len && memcmp(s, g->pattern, g->head_len) == 0 &&

@@ -33,6 +33,7 @@ typedef ARRAY(uint32_t) valuelist;
 
 bool pattern_is_literal(const char *pattern);
 int patterns_add(struct patterns *p, const char *pattern, uint32_t value);
+int patterns_copy(struct patterns *p, const char *const *list, size_t n);
 bool patterns_match(const struct patterns *p, const char *s);
 bool patterns_match_slice(const struct patterns *p, const char *slice);
 int patterns_find(const struct patterns *p, const char *s, struct arena *a, valuelist *list);

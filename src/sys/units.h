@@ -39,6 +39,7 @@ int unit_pids(const struct root *root, const struct unit_tree *t, uint32_t unit,
 	      pidlist *ret);
 int unit_memory(const struct root *root, const struct unit_tree *t, uint32_t unit,
 		struct unit_memory *ret);
+const char *unit_of_group(const char *dir);
 int unit_of(const struct root *root, int32_t pid, struct arena *a, const char **ret);
 
 #define _cleanup_units_ _cleanup_(units_free)
