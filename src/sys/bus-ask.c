@@ -91,8 +91,8 @@ static int take_unit(struct bus *b, const char *name, bool in_slices)
 	return 0;
 }
 
-/* Runs through the list of units: for slices of interest, and then for services. */
-static int read_units(struct bus *b, sd_bus_message *m, bool slices)
+/* Runs through the list of units: for slices of interest, or for services. */
+static int read_units(struct bus *b, sd_bus_message *m, bool *slices, bool in_slices)
 {
 	const char *name, *load, *rest;
 	uint32_t job;
@@ -103,10 +103,10 @@ static int read_units(struct bus *b, sd_bus_message *m, bool slices)
 	while ((r = sd_bus_message_read(m, "(ssssssouso)", &name, &rest, &load, &rest, &rest, &rest,
 					&rest, &job, &rest, &rest)) > 0) {
 		if (slices)
-			b->slices_hit |= endswith(name, ".slice") &&
-					 patterns_match_slice(&b->patterns, name);
+			*slices |= endswith(name, ".slice") &&
+				   patterns_match_slice(&b->patterns, name);
 		else if (streq(load, "loaded"))
-			r = take_unit(b, name, b->slices_hit);
+			r = take_unit(b, name, in_slices);
 		if (r < 0)
 			return r;
 	}
@@ -125,16 +125,17 @@ static int on_units(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct bus *b = data;
 	int r = -sd_bus_message_get_errno(m);
+	bool in_slices = false;
 
 	b->units_slot = answered(b, b->units_slot);
-	b->slices_hit = false;
 	if (r == 0 && b->slices) {
-		r = read_units(b, m, true);
-		if (r == 0)
-			r = sd_bus_message_rewind(m, true) < 0 ? -EBADMSG : 0;
+		r = read_units(b, m, &in_slices, false);
+		if (r == 0 && sd_bus_message_rewind(m, true) < 0)
+			r = -EBADMSG;
+		b->slices_hit |= in_slices;
 	}
 	if (r == 0)
-		r = read_units(b, m, false);
+		r = read_units(b, m, NULL, in_slices);
 	if (r < 0)
 		bus_fail(b, r);
 	else
@@ -268,7 +269,7 @@ static int on_slice(sd_bus_message *m, void *data, sd_bus_error *error)
 	if (r == 0 && !sd_bus_message_is_method_error(m, NULL))
 		r = bus_answer_slice(u, m);
 	if (r == 0) {
-		bus_unit_forget(u);
+		bus_unit_retire(u);
 	} else if (r > 0) {
 		u->named = true;
 		r = bus_ask(u);
@@ -289,6 +290,8 @@ static int on_loaded(sd_bus_message *m, void *data, sd_bus_error *error)
 	unit_answered(u);
 	if (r == 0 && !sd_bus_message_is_method_error(m, NULL))
 		r = bus_ask(u);
+	else if (r == 0 && !u->installed)
+		bus_unit_retire(u);
 	if (r < 0)
 		bus_fail(b, r);
 	else
@@ -325,7 +328,7 @@ int bus_ask(struct bus_unit *u)
 	_cleanup_free_ char *path = NULL;
 	int r = sd_bus_path_encode(MANAGER_PATH "/unit", u->name, &path);
 
-	u->asked = bus_now(b);
+	u->asked = bus_now();
 	b->stats.asked++;
 	if (r >= 0)
 		r = sd_bus_message_new_method_call(b->bus, &m, MANAGER_DEST, path,
@@ -341,7 +344,8 @@ int bus_ask(struct bus_unit *u)
  * bus_ask_if_loaded() - asks for one unit, unless it is gone already
  * @u: the unit
  *
- * GetUnit() is the one question that does not itself load the unit.
+ * For one that is told as new when it has just been asked for. GetUnit() is the one question that
+ * does not itself load the unit: any other would be asked for ever.
  *
  * Return: 0 or negative errno.
  */

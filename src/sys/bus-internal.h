@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of the bus share: bus.c connects, bus-ask.c asks, bus-units.c keeps. */
+/* What the parts of the bus share: bus-link.c connects, bus-ask.c asks,
+ * bus-answer.c reads, bus-units.c keeps. */
 #ifndef THPD_SYS_BUS_INTERNAL_H
 #define THPD_SYS_BUS_INTERNAL_H
 
@@ -53,18 +54,30 @@ struct bus {
 	size_t n_patterns;
 	char **wire;	 /* what is handed to the manager to choose by, up to NULL; NULL: all */
 	bool slices;	 /* a pattern may match a slice */
-	bool slices_hit; /* one does match a slice that is there */
+	bool slices_hit; /* one has matched a slice that was there */
 
 	uint64_t round;
 	struct bus_unit **units; /* by name */
 	size_t n_units, cap_units;
 	struct bus_unit *due, *due_last;
 	size_t in_flight;
+	size_t retired;		   /* units since the last look for old ones */
 	struct unit_program *flat; /* of the last bus_programs() */
 };
 
-/* bus.c */
-uint64_t bus_now(const struct bus *b);
+/* Our own questions load units and so have them told as new. */
+#define BUS_OUR_OWN UINT64_C(1000000)
+
+#define BUS_RETRY_MIN UINT64_C(20000)
+
+/* bus-link.c */
+void bus_at(sd_event_source *timer, uint64_t when);
+void bus_disconnect(struct bus *b);
+void bus_relist_soon(struct bus *b, uint64_t delay);
+int bus_on_notify(sd_event_source *s, uint64_t usec, void *data);
+int bus_on_relist(sd_event_source *s, uint64_t usec, void *data);
+int bus_on_retry(sd_event_source *s, uint64_t usec, void *data);
+uint64_t bus_now(void);
 void bus_settle(struct bus *b);
 void bus_fail(struct bus *b, int error);
 
@@ -84,7 +97,7 @@ struct bus_unit *bus_unit_find(struct bus *b, const char *name);
 int bus_unit_get(struct bus *b, const char *name, struct bus_unit **ret);
 void bus_unit_due(struct bus_unit *u);
 struct bus_unit *bus_unit_next_due(struct bus *b);
-void bus_unit_forget(struct bus_unit *u);
+void bus_unit_retire(struct bus_unit *u);
 void bus_units_sweep(struct bus *b);
 int bus_unit_set(struct bus_unit *u, const struct unit_program *programs, size_t n);
 

@@ -119,32 +119,27 @@ static void unqueue(struct bus_unit *u)
 		u->bus->due_last = before;
 }
 
-static void unit_free(struct bus_unit *u)
+/* Its programs are none, and nothing is asked. */
+static void empty(struct bus_unit *u)
 {
 	unqueue(u);
 	if (u->slot) {
-		sd_bus_slot_unref(u->slot);
+		u->slot = sd_bus_slot_unref(u->slot);
 		u->bus->in_flight--;
 	}
 	u->bus->changed |= u->n > 0;
 	free(u->programs);
 	free(u->text);
-	free(u->name);
-	free(u);
+	u->programs = NULL;
+	u->text = NULL;
+	u->n = 0;
 }
 
-/** bus_unit_forget() - drops a unit, and the question for it that may be in flight */
-void bus_unit_forget(struct bus_unit *u)
+static void unit_free(struct bus_unit *u)
 {
-	struct bus *b = u->bus;
-	bool found;
-	size_t i = place(b, u->name, &found);
-
-	if (!found)
-		return;
-	memmove(b->units + i, b->units + i + 1, (b->n_units - i - 1) * sizeof(*b->units));
-	b->n_units--;
-	unit_free(u);
+	empty(u);
+	free(u->name);
+	free(u);
 }
 
 /** bus_units_sweep() - drops all units that the list of this round did not have */
@@ -203,6 +198,32 @@ static size_t pack(char *at, const struct unit_program *from, size_t n, struct u
 		used = put(at, used, from[i].thp, &to[i].thp);
 	}
 	return used;
+}
+
+/**
+ * bus_unit_retire() - a unit that is no more, or of no interest
+ * @u: the unit; may be freed
+ *
+ * When it was asked for stays known for a while.
+ */
+void bus_unit_retire(struct bus_unit *u)
+{
+	struct bus *b = u->bus;
+	uint64_t now = bus_now();
+	size_t n = 0;
+
+	empty(u);
+	if (++b->retired < 64)
+		return;
+	b->retired = 0;
+	for (size_t i = 0; i < b->n_units; i++) {
+		u = b->units[i];
+		if (u->installed || u->n > 0 || u->slot || u->due || now - u->asked < BUS_OUR_OWN)
+			b->units[n++] = u;
+		else
+			unit_free(u);
+	}
+	b->n_units = n;
 }
 
 /**

@@ -8,7 +8,7 @@ struct sd_event;
 
 /*
  * Which programs do the units of the system's service manager start? The answer is kept current by
- * its signals; nothing here ever waits. See bus.c.
+ * its signals; nothing here ever waits. See bus-link.c.
  */
 struct bus;
 
