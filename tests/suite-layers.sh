@@ -40,6 +40,8 @@ only() {
 only '#include <confuse.h>' src/policy/policy-load.c
 only '#include <jansson.h>' src/model/flags.c src/model/originals.c src/model/report-json.h
 
+only '#include <systemd/sd-bus.h>' src/sys/bus-internal.h
+
 is "no literal path of the kernel's or of /run outside of src/sys" \
 	"$(grep -rnE '"/(sys|proc|run)[/"]' src --include='*.[ch]' | grep -v '^src/sys/')" ""
 is "nothing below src/app knows standard output or standard error" \

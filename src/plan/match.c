@@ -6,72 +6,14 @@
 
 #define NONE UINT32_MAX
 
-/* One rule among those with the same literal pattern. */
-struct literal {
-	uint32_t rule;
-	uint32_t next; /* index in literals, or NONE: beyond them */
-};
-
-struct glob {
-	const char *pattern;
-	/* What stands before the first and behind the last special character, to say no quickly. */
-	const char *tail;
-	size_t head_len, tail_len;
-	uint32_t rule;
-};
-
-/*
- * All unit patterns of all rules. Most name one unit: these are found in a map, and only real
- * patterns cost a comparison for each unit.
+/**
+ * match_patterns() - the unit patterns of all rules
+ * @plan: of resolve_wanted()
+ * @p: gets the patterns, each with the index of its rule in plan->rules
+ *
+ * Return: 0; -ENOMEM.
  */
-struct patterns {
-	struct arena arena;
-	struct strmap index; /* first of the literals with this text */
-	ARRAY(struct literal) literals;
-	ARRAY(struct glob) globs;
-};
-
-typedef ARRAY(uint32_t) rulelist;
-
-static void patterns_free(struct patterns *p)
-{
-	arena_free(&p->arena);
-}
-
-#define _cleanup_patterns_ _cleanup_(patterns_free)
-
-static int add_pattern(struct patterns *p, const char *pattern, uint32_t rule)
-{
-	static const char special[] = "*?[]\\";
-	size_t head = strcspn(pattern, special);
-	struct literal *l;
-	uint32_t first;
-
-	if (pattern[head]) {
-		struct glob *g = array_add(&p->arena, &p->globs);
-		const char *tail = pattern + head;
-
-		if (!g)
-			return -ENOMEM;
-		for (const char *c = tail; *c; c++)
-			if (strchr(special, *c))
-				tail = c + 1;
-		*g = (struct glob){ pattern, tail, head, strlen(tail), rule };
-		return 0;
-	}
-	l = array_add(&p->arena, &p->literals);
-	if (!l)
-		return -ENOMEM;
-	*l = (struct literal){ rule, NONE };
-	if (!strmap_get(&p->index, pattern, &first))
-		return strmap_put(&p->index, &p->arena, pattern, (uint32_t)p->literals.n - 1);
-	/* Second in the list: the map's value stays. */
-	l->next = p->literals.items[first].next;
-	p->literals.items[first].next = (uint32_t)p->literals.n - 1;
-	return 0;
-}
-
-static int add_patterns(struct patterns *p, const struct plan *plan)
+int match_patterns(const struct plan *plan, struct patterns *p)
 {
 	const struct plan_rule *pr;
 	int r = 0;
@@ -81,34 +23,14 @@ static int add_patterns(struct patterns *p, const struct plan *plan)
 		const char **pattern;
 
 		if (pr->rule->unit.n == 0)
-			r = add_pattern(p, pr->rule->title, rule);
+			r = patterns_add(p, pr->rule->title, rule);
 		array_foreach(pattern, &pr->rule->unit)
 			if (r == 0)
-				r = add_pattern(p, *pattern, rule);
+				r = patterns_add(p, *pattern, rule);
 		if (r < 0)
 			return r;
 	}
 	return 0;
-}
-
-static bool glob_matches(const struct glob *g, const char *name, size_t len)
-{
-	return len >= g->head_len && memcmp(name, g->pattern, g->head_len) == 0 &&
-	       len >= g->tail_len && memcmp(name + len - g->tail_len, g->tail, g->tail_len) == 0 &&
-	       fnmatch(g->pattern, name, 0) == 0;
-}
-
-static bool any_matches(const struct patterns *p, const char *name)
-{
-	size_t len = strlen(name);
-	const struct glob *g;
-
-	if (strmap_get(&p->index, name, NULL))
-		return true;
-	array_foreach(g, &p->globs)
-		if (glob_matches(g, name, len))
-			return true;
-	return false;
 }
 
 /**
@@ -126,7 +48,7 @@ int match_units(const struct plan *plan, struct facts *f, struct match_needs *re
 	struct match_needs needs = { 0 };
 	const struct plan_rule *pr;
 	struct unit_fact *u;
-	int r = add_patterns(&p, plan);
+	int r = match_patterns(plan, &p);
 
 	if (r < 0)
 		return r;
@@ -136,7 +58,7 @@ int match_units(const struct plan *plan, struct facts *f, struct match_needs *re
 	}
 	array_foreach(u, &f->units)
 		u->wanted = (u->parent != UNIT_NONE && f->units.items[u->parent].wanted) ||
-			    any_matches(&p, u->name);
+			    patterns_match(&p, u->name);
 	*ret = needs;
 	return 0;
 }
@@ -148,61 +70,38 @@ static int compare_rules(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int add_rule(struct arena *a, rulelist *list, uint32_t rule)
-{
-	uint32_t *slot = array_add(a, list);
-
-	if (!slot)
-		return -ENOMEM;
-	*slot = rule;
-	return 0;
-}
-
-/* Appends the rules that name this very unit. */
-static int add_rules(struct patterns *p, const char *name, rulelist *list)
-{
-	size_t len = strlen(name);
-	const struct glob *g;
-	uint32_t i = NONE;
-	int r = 0;
-
-	if (strmap_get(&p->index, name, &i))
-		for (; i < p->literals.n && r == 0; i = p->literals.items[i].next)
-			r = add_rule(&p->arena, list, p->literals.items[i].rule);
-	array_foreach(g, &p->globs)
-		if (r == 0 && glob_matches(g, name, len))
-			r = add_rule(&p->arena, list, g->rule);
-	return r;
-}
-
 /* What is known of the unit that is looked at: units of one slice mostly come one after another. */
 struct candidates {
 	uint32_t unit, slice;
-	rulelist above; /* rules that name a slice above it */
-	rulelist rules; /* those, and the ones that name it: in order, each once */
+	valuelist above; /* rules that name a slice above it */
+	valuelist rules; /* those, and the ones that name it: in order, each once */
 };
 
 static int find_candidates(struct patterns *p, const struct facts *f, uint32_t unit,
 			   struct candidates *c)
 {
 	uint32_t slice = f->units.items[unit].parent, *rule;
-	rulelist *list = &c->rules;
+	valuelist *list = &c->rules;
 	size_t n = 0;
 	int r = 0;
 
 	if (c->slice != slice) {
 		c->above.n = 0;
 		for (uint32_t u = slice; u != UNIT_NONE && r == 0; u = f->units.items[u].parent)
-			r = add_rules(p, f->units.items[u].name, &c->above);
+			r = patterns_find(p, f->units.items[u].name, &p->arena, &c->above);
 	}
 	c->unit = unit;
 	c->slice = slice;
 	list->n = 0;
-	array_foreach(rule, &c->above)
-		if (r == 0)
-			r = add_rule(&p->arena, list, *rule);
+	array_foreach(rule, &c->above) {
+		uint32_t *slot = r == 0 ? array_add(&p->arena, list) : NULL;
+
+		if (!slot)
+			return r < 0 ? r : -ENOMEM;
+		*slot = *rule;
+	}
 	if (r == 0)
-		r = add_rules(p, f->units.items[unit].name, list);
+		r = patterns_find(p, f->units.items[unit].name, &p->arena, list);
 	if (r < 0)
 		return r;
 	if (list->n > 1)
@@ -228,10 +127,19 @@ static bool list_matches(const strlist *patterns, const char *s)
 	return false;
 }
 
-static bool rule_matches(const struct rule *r, const struct proc_fact *p)
+/**
+ * match_rule() - whether what narrows a rule leaves a process in
+ * @r: a rule that names its unit
+ * @comm: the name of the process
+ * @exe: its program, or NULL: not known
+ * @user: its user, or NULL: not known
+ *
+ * What is not known matches no pattern.
+ */
+bool match_rule(const struct rule *r, const char *comm, const char *exe, const char *user)
 {
-	return list_matches(&r->comm, p->comm) && list_matches(&r->exe, p->exe) &&
-	       list_matches(&r->user, p->user);
+	return list_matches(&r->comm, comm) && list_matches(&r->exe, exe) &&
+	       list_matches(&r->user, user);
 }
 
 static int add_proc(struct plan *plan, const struct facts *f, const struct proc_fact *fact,
@@ -278,7 +186,7 @@ int match_procs(const struct facts *f, struct plan *plan)
 	_cleanup_patterns_ struct patterns p = { 0 };
 	struct candidates c = { .unit = UNIT_NONE, .slice = UNIT_NONE };
 	const struct proc_fact *fact;
-	int r = add_patterns(&p, plan);
+	int r = match_patterns(plan, &p);
 
 	if (r < 0)
 		return r;
@@ -295,7 +203,7 @@ int match_procs(const struct facts *f, struct plan *plan)
 		for (size_t i = c.rules.n; i-- > 0;) {
 			struct plan_rule *pr = &plan->rules.items[c.rules.items[i]];
 
-			if (!rule_matches(pr->rule, fact))
+			if (!match_rule(pr->rule, fact->comm, fact->exe, fact->user))
 				continue;
 			if (winner != NONE) {
 				pr->lost++;

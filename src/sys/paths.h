@@ -18,6 +18,7 @@
 #define PATH_OSRELEASE "/proc/sys/kernel/osrelease"
 #define PATH_YAMA "/proc/sys/kernel/yama/ptrace_scope"
 #define PATH_SYSTEM_CREDENTIALS "/run/credentials/@system"
+#define PATH_SYSTEMD_PRIVATE "/run/systemd/private"
 #define PATH_DYNAMIC_USERS "/run/systemd/dynamic-uid"
 #define PATH_PASSWD "/etc/passwd"
 #define PATH_RUN_POLICY "/run/thpd"

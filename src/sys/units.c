@@ -118,6 +118,19 @@ static const char *unescape(const char *name)
 	return name[0] == '_' ? name + 1 : name;
 }
 
+/**
+ * unit_of_group() - the unit that a group is for
+ * @dir: the name of its directory
+ *
+ * Return: the unit's name, a part of @dir; NULL when it is for none.
+ */
+const char *unit_of_group(const char *dir)
+{
+	const char *name = unescape(dir);
+
+	return is_unit(name) ? name : NULL;
+}
+
 /*
  * Breadth first, so that a slice comes before what is in it. Only what may hold units is opened: a
  * slice, and what is no unit inside of one. At the top, a directory that is no unit belongs to
@@ -142,10 +155,10 @@ static int read_tree(const struct root *root, struct unit_tree *t)
 		if (r < 0)
 			return r;
 		array_foreach(sub, &subs) {
-			const char *name = unescape(last_part(sub->path));
+			const char *name = unit_of_group(last_part(sub->path));
 			struct unit *u = NULL;
 
-			if (is_unit(name)) {
+			if (name) {
 				u = array_add(&t->arena, &t->units);
 				if (!u)
 					return -ENOMEM;

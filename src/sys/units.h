@@ -40,6 +40,7 @@ int unit_pids(const struct root *root, const struct unit_tree *t, uint32_t unit,
 int unit_memory(const struct root *root, const struct unit_tree *t, uint32_t unit,
 		struct unit_memory *ret);
 int unit_of_at(const struct root *root, int dirfd, char *ret, size_t size);
+const char *unit_of_group(const char *dir);
 int unit_of(const struct root *root, int32_t pid, struct arena *a, const char **ret);
 
 #define _cleanup_units_ _cleanup_(units_free)

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* rules x programs of units -> who gets which flag as it is started. Pure, as all of the plan. */
+#include "plan/resolve-starts.h"
+
+#include <limits.h>
+
+#include "plan/match.h"
+
+#define NONE UINT32_MAX
+#define COMM_LEN 15 /* TASK_COMM_LEN without the zero, linux/sched.h */
+
+/* Whether a rule, when it wins, is to be kept at starts, too. */
+static bool cares_for_starts(const struct plan_rule *pr)
+{
+	return pr->rule->start != START_NO && pr->rule->apply != APPLY_VERIFY &&
+	       pr->mode != THP_MODE_INHERIT && thp_mode_flag(pr->mode) != THP_WANT_NOTHING &&
+	       /* A mode that this kernel cannot do and that falls back to nothing. */
+	       (pr->outcome != OUTCOME_UNSUPPORTED || pr->mode != THP_MODE_MADVISE);
+}
+
+/**
+ * resolve_start_patterns() - which units' programs are to be asked for
+ * @plan: of resolve_found()
+ * @a: where the list will live; its strings are the policy's
+ * @ret: unit patterns of the rules that want something at starts
+ *
+ * What only a rule without such a wish matches need not be asked for.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int resolve_start_patterns(const struct plan *plan, struct arena *a, strlist *ret)
+{
+	const struct plan_rule *pr;
+	strlist list = { 0 };
+
+	array_foreach(pr, &plan->rules) {
+		size_t n = pr->rule->unit.n ? pr->rule->unit.n : 1;
+
+		if (!cares_for_starts(pr))
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			const char **slot = array_add(a, &list);
+
+			if (!slot)
+				return -ENOMEM;
+			*slot = pr->rule->unit.n ? pr->rule->unit.items[i] : pr->rule->title;
+		}
+	}
+	*ret = list;
+	return 0;
+}
+
+/* Rules that name a unit, or a slice that it is in. */
+static int find_rules(const struct patterns *p, const struct start_program *sp, struct arena *a,
+		      valuelist *list)
+{
+	int r = patterns_find(p, sp->unit, a, list);
+	char slice[NAME_MAX + 1];
+
+	if (r < 0 || !sp->slice || streq(sp->slice, "-.slice") ||
+	    snprintf(slice, sizeof(slice), "%s", sp->slice) >= (int)sizeof(slice))
+		return r;
+	do
+		r = patterns_find(p, slice, a, list);
+	while (r == 0 && slice_parent(slice));
+	return r;
+}
+
+/* Of the rules that name the unit, the last one that matches the program. */
+static uint32_t find_winner(const struct plan *plan, const valuelist *rules,
+			    const struct start_program *sp)
+{
+	const char *slash = strrchr(sp->called, '/'), *user = sp->user ? sp->user : "root";
+	char comm[COMM_LEN + 1];
+	uint32_t winner = NONE;
+	const uint32_t *rule;
+
+	(void)snprintf(comm, sizeof(comm), "%s", slash ? slash + 1 : sp->called);
+	array_foreach(rule, rules)
+		if ((winner == NONE || *rule > winner) &&
+		    match_rule(plan->rules.items[*rule].rule, comm, sp->path, user))
+			winner = *rule;
+	return winner;
+}
+
+static int add_entry(const struct plan *plan, const valuelist *rules,
+		     const struct start_program *sp, struct start_table *t)
+{
+	uint32_t winner = find_winner(plan, rules, sp);
+	const struct plan_rule *pr;
+	struct start_entry *e;
+
+	if (winner == NONE || !cares_for_starts(&plan->rules.items[winner]))
+		return 0;
+	pr = &plan->rules.items[winner];
+	e = array_add(&t->arena, &t->entries);
+	if (!e)
+		return -ENOMEM;
+	*e = (struct start_entry){
+		.path = arena_strdup(&t->arena, sp->path),
+		.unit = arena_strdup(&t->arena, sp->unit),
+		.flag = thp_mode_flag(pr->mode),
+		.gate = pr->rule->start == START_GATE,
+		.rule = winner,
+	};
+	return e->path && e->unit ? 0 : -ENOMEM;
+}
+
+/*
+ * A rule may ask for a program that the unit starts in a roundabout way: a script that in the end
+ * executes it. Where its `exe` is a plain path, that is known without the script.
+ */
+static int add_named_programs(const struct plan *plan, const valuelist *rules,
+			      const struct start_program *sp, struct start_table *t)
+{
+	const uint32_t *rule;
+	const char **exe;
+
+	array_foreach(rule, rules)
+		array_foreach(exe, &plan->rules.items[*rule].rule->exe) {
+			struct start_program named = *sp;
+			int r;
+
+			if (**exe != '/' || !pattern_is_literal(*exe))
+				continue;
+			named.called = named.path = *exe;
+			r = add_entry(plan, rules, &named, t);
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct start_entry *x = a, *y = b;
+	int r = strcmp(x->path, y->path);
+
+	if (r == 0)
+		r = strcmp(x->unit, y->unit);
+	if (r == 0) /* the winner first */
+		r = (x->rule < y->rule) - (x->rule > y->rule);
+	return r;
+}
+
+static void sort_entries(struct start_table *t)
+{
+	struct start_entry *items = t->entries.items;
+	size_t n = 0;
+
+	if (t->entries.n > 1)
+		qsort(items, t->entries.n, sizeof(*items), compare_entries);
+	for (size_t i = 0; i < t->entries.n; i++)
+		if (n == 0 || !streq(items[n - 1].path, items[i].path) ||
+		    !streq(items[n - 1].unit, items[i].unit))
+			items[n++] = items[i];
+	t->entries.n = n;
+}
+
+/**
+ * resolve_starts() - the table of starts
+ * @plan: of resolve_found()
+ * @programs: what the units start; those of one unit in one piece
+ * @n: number of programs
+ * @ret: the table; its strings are its own; free with start_table_free()
+ *
+ * A program gets the rule that match_procs() would give to the process that it becomes: its `exe`
+ * is the file, its `comm` the first 15 bytes of the name that the unit calls it by. Of a program
+ * that is a script, neither is the interpreter's. A rule with `start = no`, `apply = verify` or
+ * `thp = inherit` may win, and then there is no entry.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int resolve_starts(const struct plan *plan, const struct start_program *programs, size_t n,
+		   struct start_table *ret)
+{
+	_cleanup_start_table_ struct start_table t = { 0 };
+	_cleanup_patterns_ struct patterns p = { 0 };
+	int r = match_patterns(plan, &p);
+	valuelist rules = { 0 };
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (i == 0 || !streq(programs[i].unit, programs[i - 1].unit)) {
+			rules.n = 0;
+			r = find_rules(&p, &programs[i], &p.arena, &rules);
+			if (r == 0)
+				r = add_named_programs(plan, &rules, &programs[i], &t);
+		}
+		if (r == 0 && programs[i].path)
+			r = add_entry(plan, &rules, &programs[i], &t);
+	}
+	if (r < 0)
+		return r;
+	sort_entries(&t);
+	*ret = t;
+	t = (struct start_table){ 0 };
+	return 0;
+}
+
+/** start_table_free() - frees a table and its strings */
+void start_table_free(struct start_table *t)
+{
+	arena_free(&t->arena);
+	*t = (struct start_table){ 0 };
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef THPD_PLAN_RESOLVE_STARTS_H
+#define THPD_PLAN_RESOLVE_STARTS_H
+
+#include "model/plan.h"
+#include "model/starts.h"
+
+int resolve_start_patterns(const struct plan *plan, struct arena *a, strlist *ret);
+int resolve_starts(const struct plan *plan, const struct start_program *programs, size_t n,
+		   struct start_table *ret);
+void start_table_free(struct start_table *t);
+
+#define _cleanup_start_table_ _cleanup_(start_table_free)
+
+#endif
