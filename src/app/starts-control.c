@@ -2,6 +2,7 @@
 #include "app/starts-control.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -10,6 +11,7 @@
 
 #define BUSY_MS 50
 #define SEND_MS 100
+#define NICE -15
 
 static void lose_client(struct control *c)
 {
@@ -261,6 +263,8 @@ int starts_control_run(struct control *c)
 	struct starts *s = c->starts;
 	int r = 0;
 
+	/* It makes the threads that the next starts need. */
+	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	tell_state(c);
 	while (r == 0 && (c->listener >= 0 || c->client >= 0)) {
 		bool left = collect(c);

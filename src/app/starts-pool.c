@@ -9,7 +9,11 @@
 #include <sched.h>
 #include <sys/syscall.h>
 
-#define STACK_SIZE ((size_t)64 * 1024)
+#ifdef __SANITIZE_ADDRESS__
+#define STACK_SIZE ((size_t)512 * 1024)
+#else
+#define STACK_SIZE ((size_t)48 * 1024)
+#endif
 #define FILES_MAX 1024
 #define LIMIT_NS (2000 * STARTS_NS_PER_MS) /* for an exec to come, or to fail and never come */
 

@@ -10,7 +10,7 @@
 #include <semaphore.h>
 
 #define STARTS_SLOTS 64U
-#define STARTS_READY 8U /* threads that wait for a start */
+#define STARTS_READY 16U /* threads that wait for a start */
 #define STARTS_NS_PER_MS UINT64_C(1000000)
 
 enum slot_state {

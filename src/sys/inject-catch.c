@@ -54,8 +54,14 @@ static enum seen look(struct tracer *t, int options)
 			return SEEN_GONE;
 		}
 		status = info.si_status << 8 | 0x7f;
-		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8))
+		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
+			/*
+			 * Taken, for one that has got another number by it cannot be spoken to else
+			 * (looks_like_a_spurious_pid(), kernel/ptrace.c); no signal is lost by that.
+			 */
+			(void)waitpid(info.si_pid, &status, __WALL | __WNOTHREAD | WNOHANG);
 			return SEEN_EXEC;
+		}
 		switch (tracer_decode(status, &sig)) {
 		case STOP_EVENT:
 			return SEEN_STOP;
