@@ -23,7 +23,8 @@ uint64_t tracer_now(void)
 /** tracer_expired() - whether the thread of a tracer has waited long enough */
 bool tracer_expired(const struct tracer *t)
 {
-	return __atomic_load_n(&t->expired, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&t->expired, __ATOMIC_ACQUIRE) ||
+	       (t->give_up && __atomic_load_n(t->give_up, __ATOMIC_ACQUIRE));
 }
 
 /** tracer_point() - for tests: the tracer is killed here, if the request says so */
@@ -96,7 +97,7 @@ int tracer_look(const struct tracer *t, int options, int *ret_status)
 enum stop tracer_next_stop(const struct tracer *t, int *ret_signal)
 {
 	const uint64_t until = tracer_now() + SPIN_NS;
-	int options = WNOHANG;
+	int options = t->sleeps ? 0 : WNOHANG;
 
 	for (;;) {
 		int status = 0;

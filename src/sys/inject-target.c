@@ -101,8 +101,9 @@ static int read_stat(uint64_t start, struct target *t)
 		   "%*s %llu %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d",
 		   &state, &ppid, &threads, &began, &cpu) != 5)
 		return -EBADMSG;
-	if (began != start)
+	if (start && began != start)
 		return INJECT_GONE;
+	t->start = began;
 	t->state = state;
 	t->ppid = ppid;
 	t->threads = (uint32_t)threads;
@@ -209,7 +210,7 @@ static int lock_dir(struct target *t)
 /**
  * target_look() - looks at a process without touching it
  * @pid: the process
- * @start: when it started, in clock ticks after boot
+ * @start: when it started, in clock ticks after boot; 0 where it cannot be another one
  * @ret: what was found; to be closed with target_close(), whatever this returns
  *
  * Keeps other tracers from the same process until then.

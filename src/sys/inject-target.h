@@ -17,6 +17,7 @@ struct target {
 	int32_t pid;
 	int32_t tid; /* the thread to borrow */
 	int32_t ppid;
+	uint64_t start; /* of the process, in clock ticks after boot */
 	uint32_t threads;
 	int32_t cpu; /* where its first thread ran last */
 	bool compat;

@@ -215,21 +215,17 @@ static int seize(struct tracer *t)
 }
 
 /**
- * tracer_run() - what the thread of a tracer does
- * @data: the struct tracer; its answer is filled in
+ * tracer_visit() - what is done to a thread, up to its release
+ * @t: it is in PTRACE_EVENT_STOP
+ * @r: or could not be brought there: enum inject_result, or negative errno
+ * @began: since when it has been kept, of tracer_now()
  *
- * The thread must end for the process to be released, also when this returns with a failure.
+ * The thread that calls this must end for the process to be released, whatever is returned.
  *
- * Return: NULL.
+ * Return: 0; enum inject_result; negative errno.
  */
-void *tracer_run(void *data)
+int tracer_visit(struct tracer *t, int r, uint64_t began)
 {
-	struct tracer *t = data;
-	uint64_t began = tracer_now();
-	int r = seize(t);
-
-	if (r == 0)
-		r = tracer_wait_interrupted(t);
 	for (int tries = 0; r == 0; tries++) {
 		tracer_point(t, INJECT_AT_STOPPED);
 		t->passing = false;
@@ -245,8 +241,25 @@ void *tracer_run(void *data)
 		else if (t->how == WAS_BLOCKED && !t->group_stop && !tracer_expired(t))
 			(void)linger(t);
 	}
-	if (r == 0 && t->fired)
-		r = look_back(t);
-	t->answer->result = r;
+	return r == 0 && t->fired ? look_back(t) : r;
+}
+
+/**
+ * tracer_run() - what the thread of a tracer does
+ * @data: the struct tracer; its answer is filled in
+ *
+ * The thread must end for the process to be released, also when this returns with a failure.
+ *
+ * Return: NULL.
+ */
+void *tracer_run(void *data)
+{
+	struct tracer *t = data;
+	uint64_t began = tracer_now();
+	int r = seize(t);
+
+	if (r == 0)
+		r = tracer_wait_interrupted(t);
+	t->answer->result = tracer_visit(t, r, began);
 	return NULL;
 }

@@ -21,25 +21,28 @@ struct tracer {
 	struct in_call before; /* what it was seen in before it was interrupted, if that matters */
 	struct regs was;       /* registers to go back to */
 	enum was how;
-	uint64_t mask;	 /* its signal mask */
-	int requeue;	 /* a signal that goes back to its queue, when the thread goes on */
-	bool held;	 /* it has all signals blocked just now */
-	bool decided;	 /* a signal that stops it next was looked at by the kernel */
-	bool redirected; /* the thread has other registers just now */
-	bool stub;	 /* the stub is in place */
-	bool direct;	 /* it was written by way of `memory` */
-	bool suspended;	 /* seccomp is */
-	bool group_stop; /* the process is stopped, and is to stay so */
-	bool passing;	 /* a signal came in between: start again */
-	bool may_fire;	 /* it may be sent through the stub, unwatched */
-	bool fired;	 /* it was */
-	bool watch;	 /* set by who asks: it may not */
-	bool expired;	 /* set, with TRACER_WAKE, by who waits for the thread */
+	uint64_t mask;	     /* its signal mask */
+	int requeue;	     /* a signal that goes back to its queue, when the thread goes on */
+	bool held;	     /* it has all signals blocked just now */
+	bool decided;	     /* a signal that stops it next was looked at by the kernel */
+	bool redirected;     /* the thread has other registers just now */
+	bool stub;	     /* the stub is in place */
+	bool direct;	     /* it was written by way of `memory` */
+	bool suspended;	     /* seccomp is */
+	bool group_stop;     /* the process is stopped, and is to stay so */
+	bool passing;	     /* a signal came in between: start again */
+	bool may_fire;	     /* it may be sent through the stub, unwatched */
+	bool fired;	     /* it was */
+	bool watch;	     /* set by who asks: it may not */
+	bool expired;	     /* set, with TRACER_WAKE, by who waits for the thread */
+	const bool *give_up; /* the same, where it is kept elsewhere; or NULL */
+	bool sleeps;	     /* never spins: it has priority over who it waits for */
 };
 
 enum stop { STOP_EVENT, STOP_GROUP, STOP_CALL, STOP_SIGNAL, STOP_GONE, STOP_EXPIRED };
 
 void *tracer_run(void *data);
+int tracer_visit(struct tracer *t, int r, uint64_t began);
 
 uint64_t tracer_now(void);
 bool tracer_expired(const struct tracer *t);

@@ -58,26 +58,39 @@ int unit_of_at(const struct root *root, int dirfd, char *ret, size_t size)
 }
 
 /**
- * unit_of() - the unit that a process is in, as /proc/PID/cgroup tells
+ * unit_name_of() - the unit that a process or a thread is in, as /proc/PID/cgroup tells
  * @root: the host
- * @pid: the process
- * @a: where the name will live
- * @ret: the name; a slice, if it is in no other kind of unit
+ * @pid: the process or thread
+ * @buf: gets the name; a slice's, if it is in no other kind of unit
+ * @size: room in there
+ *
+ * Allocates nothing.
  *
  * Return: 0; -ENOENT when it is in none; -ESRCH; another negative errno.
  */
-int unit_of(const struct root *root, int32_t pid, struct arena *a, const char **ret)
+int unit_name_of(const struct root *root, int32_t pid, char *buf, size_t size)
 {
 	_cleanup_close_ int dirfd = -1;
-	char path[64], name[NAME_MAX + 1];
-	const char *copy;
-	int r;
+	char path[64];
 
 	(void)snprintf(path, sizeof(path), PATH_PROC "/%d", pid);
 	dirfd = root_open(root, path, O_PATH | O_DIRECTORY);
 	if (dirfd < 0)
 		return dirfd == -ENOENT ? -ESRCH : dirfd;
-	r = unit_of_at(root, dirfd, name, sizeof(name));
+	return unit_of_at(root, dirfd, buf, size);
+}
+
+/**
+ * unit_of() - as unit_name_of(), in memory of an arena's
+ * @a: where the name will live
+ * @ret: the name
+ */
+int unit_of(const struct root *root, int32_t pid, struct arena *a, const char **ret)
+{
+	char name[NAME_MAX + 1];
+	const char *copy;
+	int r = unit_name_of(root, pid, name, sizeof(name));
+
 	if (r < 0)
 		return r;
 	copy = arena_strdup(a, name);

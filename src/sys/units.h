@@ -5,6 +5,7 @@
 #include "sys/root.h"
 
 #define UNIT_NO_PARENT UINT32_MAX
+#define UNIT_NAME_SIZE 256 /* as systemd limits names, with the terminating byte */
 
 enum cgroup_layout { CGROUP_UNIFIED, CGROUP_HYBRID, CGROUP_LEGACY };
 
@@ -41,6 +42,7 @@ int unit_memory(const struct root *root, const struct unit_tree *t, uint32_t uni
 		struct unit_memory *ret);
 int unit_of_at(const struct root *root, int dirfd, char *ret, size_t size);
 const char *unit_of_group(const char *dir);
+int unit_name_of(const struct root *root, int32_t pid, char *buf, size_t size);
 int unit_of(const struct root *root, int32_t pid, struct arena *a, const char **ret);
 
 #define _cleanup_units_ _cleanup_(units_free)
