@@ -150,8 +150,8 @@ static void print_troubles(const struct daemon_view *v, bool colour, struct aren
 			date(a, s->policy_us));
 	if (s->settings_backed_off)
 		fprintf(f,
-			"        %s%llu settings not repaired just now%s: somebody writes them again and "
-			"again\n",
+			"        %s%llu settings not repaired just now%s: somebody writes them again "
+			"and again\n",
 			on, (unsigned long long)s->settings_backed_off, off);
 	daemon_parts(s, parts);
 	for (size_t i = 0; i < DAEMON_PARTS; i++)
