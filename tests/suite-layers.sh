@@ -38,7 +38,7 @@ only() {
 		tr '\n' ' ')" "$* "
 }
 only '#include <confuse.h>' src/policy/policy-load.c
-only '#include <jansson.h>' src/model/flags.c src/model/originals.c src/model/report-json.h
+only '#include <jansson.h>' src/model/daemon-json.c src/model/flags.c src/model/originals.c src/model/report-json.h
 
 only '#include <systemd/sd-bus.h>' src/sys/bus-internal.h
 
