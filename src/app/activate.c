@@ -110,7 +110,7 @@ void activate_end(struct activated *a)
 		while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	if (a->fd > 0) {
+	if (a->fd >= 0) {
 		close_fd(a->fd);
 		(void)unlink(a->socket);
 	}

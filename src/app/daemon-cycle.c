@@ -15,27 +15,6 @@
 /* Who holds the lock of the state may give back gigabytes: it is not waited for. */
 #define LOCK_RETRY_US 1000000U
 
-/* The settings that may be written: what this kernel has not got, nobody can change. */
-static int watch_settings(struct daemon *d)
-{
-	_cleanup_arena_ struct arena a = { 0 };
-	ARRAY(struct drift_key) keys = { 0 };
-	const struct plan_item *it;
-
-	array_foreach(it, &d->host->plan.items) {
-		struct drift_key *k;
-
-		if (it->outcome != OUTCOME_OK && it->outcome != OUTCOME_CHANGED &&
-		    it->outcome != OUTCOME_DRIFTED && it->outcome != OUTCOME_FAILED)
-			continue;
-		k = array_add(&a, &keys);
-		if (!k)
-			return -ENOMEM;
-		*k = (struct drift_key){ .key = it->key, .wanted = it->wanted };
-	}
-	return drift_set(d->drift, keys.items, keys.n, daemon_repairs(d));
-}
-
 static int apply_all(struct daemon *d)
 {
 	struct host *h = d->host;
@@ -45,6 +24,8 @@ static int apply_all(struct daemon *d)
 		return r;
 	drift_lock(d->drift);
 	r = apply_settings(&h->root, h->knobs, &h->plan);
+	if (r >= 0)
+		r = daemon_watch_settings(d);
 	drift_unlock(d->drift);
 	return r < 0 ? r : services_set(h);
 }
@@ -64,9 +45,43 @@ static int work(struct daemon *d)
 	if (r == 0)
 		r = services_read(h);
 	/* The kernel that took the policy yesterday may lack a file today: as thpctl apply. */
-	if (r == 0 && h->plan.findings.errors == 0 && daemon_repairs(d))
-		r = apply_all(d);
+	if (r < 0 || h->plan.findings.errors > 0)
+		return r;
+	if (daemon_repairs(d))
+		return apply_all(d);
+	drift_lock(d->drift);
+	r = daemon_watch_settings(d);
+	drift_unlock(d->drift);
 	return r;
+}
+
+/* Nobody is named: it was not seen as it happened. */
+static void tell_setting(struct daemon *d, const struct plan_item *it)
+{
+	const struct log_drift drift = { .key = it->key,
+					 .wanted = it->wanted,
+					 .found = it->found,
+					 .outcome = it->outcome,
+					 .note = it->note };
+
+	log_setting(&d->log, &drift);
+}
+
+/*
+ * A process that is younger than the daemon should have been seen as it started; one that thpd has
+ * set before has changed its flag.
+ */
+static void tell_process(struct daemon *d, const struct plan_proc *pp)
+{
+	const struct plan *plan = &d->host->plan;
+	const struct rule *rule = plan->rules.items[pp->rule].rule;
+
+	if (pp->fact->start > d->status.start && rule->start != START_NO) {
+		d->status.starts_escaped++;
+		log_start_escaped(&d->log, plan, pp);
+	} else {
+		log_process_set(&d->log, plan, pp);
+	}
 }
 
 static void count(struct daemon *d, uint64_t began)
@@ -76,9 +91,16 @@ static void count(struct daemon *d, uint64_t began)
 	const struct plan_proc *pp;
 
 	array_foreach(it, &d->host->plan.items)
-		s->settings_repaired += it->outcome == OUTCOME_CHANGED;
+		if (it->outcome == OUTCOME_CHANGED) {
+			s->settings_repaired++;
+			tell_setting(d, it);
+		}
 	array_foreach(pp, &d->host->plan.procs)
-		s->procs_set += pp->outcome == OUTCOME_CHANGED;
+		if (pp->outcome == OUTCOME_CHANGED) {
+			s->procs_set++;
+			tell_process(d, pp);
+		}
+	log_cycle(&d->log, &d->host->plan);
 	s->cycles++;
 	s->cycle_us = now_us(CLOCK_REALTIME);
 	s->cycle_took_us = now_us(CLOCK_MONOTONIC) - began;
@@ -91,6 +113,9 @@ static void count(struct daemon *d, uint64_t began)
 void daemon_publish(struct daemon *d)
 {
 	struct host *h = d->host;
+	const struct daemon_view view = { .state = DAEMON_RUNNING,
+					  .status = &d->status,
+					  .now_us = now_us(CLOCK_REALTIME) };
 	struct report_counts c;
 	struct report rep = {
 		.verb = daemon_repairs(d) ? "apply" : "verify",
@@ -100,7 +125,7 @@ void daemon_publish(struct daemon *d)
 		.plan = &h->plan,
 		.diags = &h->diags,
 		.findings = &h->plan.findings,
-		.daemon = &d->status,
+		.daemon = &view,
 	};
 	_cleanup_arena_ struct arena a = { 0 };
 	const char *result;
@@ -110,11 +135,13 @@ void daemon_publish(struct daemon *d)
 	rep.exit_status = h->plan.findings.errors || c.unknown ? EXIT_TROUBLE :
 			  c.failed			       ? EXIT_NOT_ALL :
 								 EXIT_GOOD;
-	d->status.settings_backed_off = drift_backed_off(d->drift);
+	d->status.settings_backed_off = drift_fights(d->drift);
 	r = publish_report(&h->root, &rep);
-	if (r == 0)
-		r = publish_metrics(&h->root, &rep, &h->policy);
-	daemon_log_published(d, r);
+	if (r < 0)
+		log_unpublished(&d->log, "report.json", r);
+	r = publish_metrics(&h->root, &rep, &h->policy);
+	if (r < 0)
+		log_unpublished(&d->log, h->policy.metrics_file, r);
 	result = report_result(&rep, &a);
 	if (result && !d->status.reload_error)
 		(void)sd_notifyf(0, "STATUS=%s", result);
@@ -135,14 +162,16 @@ int daemon_cycle(struct daemon *d)
 		daemon_schedule(d, LOCK_RETRY_US);
 		return r;
 	}
-	daemon_log_cycle(d, r);
-	if (r < 0)
+	daemon_part(d, &d->status.helper, d->helper.error, "thpd-helper");
+	if (r < 0) {
+		log_trouble(&d->log, r, "a cycle could not be ended");
 		return r;
+	}
 	count(d, began);
-	r = watch_settings(d);
-	if (r == 0)
-		r = daemon_give_back(d);
+	(void)daemon_give_back(d);
+	daemon_starts_check(d);
 	daemon_publish(d);
+	log_tick(&d->log);
 	/* That a cycle was possible is what the watchdog is to know. */
 	(void)sd_notify(0, "WATCHDOG=1");
 	return r;

@@ -99,7 +99,7 @@ static void refuse(struct daemon *d, const char *why)
 	d->status.reload_error = d->reload_error;
 	(void)sd_notifyf(0, "STATUS=A new policy was refused, the old one is in force: %s",
 			 d->reload_error);
-	daemon_log_refused(d, why);
+	log_reload_refused(&d->log, why);
 	daemon_publish(d);
 }
 
@@ -124,10 +124,7 @@ int daemon_reload(struct daemon *d, char *ret_why, size_t size)
 		d->status.reloads++;
 		d->status.reload_failed_us = 0;
 		d->status.reload_error = NULL;
-		daemon_log_loaded(d);
-		daemon_tell_watchdog(d);
-		(void)daemon_cycle(d);
-		daemon_schedule(d, daemon_interval(d));
+		daemon_loaded(d);
 	}
 	(void)sd_notify(0, "READY=1");
 	return r;

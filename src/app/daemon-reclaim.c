@@ -25,6 +25,20 @@ void daemon_reclaim_free(struct daemon *d)
 
 static int send_next(struct daemon *d);
 
+static void tell(struct daemon *d, const struct reclaim_item *it, int error,
+		 const struct reclaim_result *m)
+{
+	int64_t given = 0;
+
+	if (error == 0 && m->rss_before_kb >= 0 && m->rss_after_kb >= 0)
+		given += m->rss_before_kb - m->rss_after_kb;
+	if (error == 0 && m->hidden_before_kb >= 0 && m->hidden_after_kb >= 0)
+		given += m->hidden_before_kb - m->hidden_after_kb;
+	/* One that was tidy, or has ended, is no news. */
+	if (error != -ESRCH && (error < 0 || given > 0))
+		log_reclaimed(&d->log, it->unit, it->pid, it->comm, given, error);
+}
+
 static int on_answer(sd_event_source *s, int fd, uint32_t revents, void *data)
 {
 	struct daemon *d = data;
@@ -37,11 +51,11 @@ static int on_answer(sd_event_source *s, int fd, uint32_t revents, void *data)
 		return 0;
 	if (n < (ssize_t)HELPER_ANSWER_HEAD ||
 	    (r == 0 && n != (ssize_t)(HELPER_ANSWER_HEAD + sizeof(a.u.reclaim)))) {
-		daemon_log_helper(d, n < 0 ? -errno : -EPIPE);
+		daemon_part(d, &d->status.helper, n < 0 ? -errno : -EPIPE, "thpd-helper");
 		drop(q);
 		return 0;
 	}
-	daemon_log_reclaimed(d, &q->items[q->done], r, &a.u.reclaim);
+	tell(d, &q->items[q->done], r, &a.u.reclaim);
 	q->done++;
 	if (q->done == q->n || send_next(d) < 0)
 		drop(q);

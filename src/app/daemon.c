@@ -2,11 +2,13 @@
 /* The daemon's loop: what sets off a cycle. Nothing here decides what is to be done in it. */
 #include "app/daemon.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <systemd/sd-daemon.h>
 
 #include "app/reload.h"
+#include "sys/proc.h"
 
 #define SECOND_US UINT64_C(1000000)
 /* A tenth to and fro: hosts that were started together do not all work at the same moment. */
@@ -67,6 +69,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *data)
 
 	d->due_us = UINT64_MAX;
 	(void)daemon_cycle(d);
+	daemon_look_again(d);
 	daemon_schedule(d, daemon_interval(d));
 	return 0;
 }
@@ -128,7 +131,40 @@ static int add_sources(struct daemon *d)
 		r = d->control;
 	if (r >= 0)
 		r = sd_event_add_io(d->event, NULL, d->control, EPOLLIN, daemon_on_control, d);
-	return r < 0 ? r : daemon_watch(d);
+	return r < 0 ? r : daemon_drift_begin(d);
+}
+
+/**
+ * daemon_part() - notes how a part is, and tells when that has changed
+ * @d: the daemon
+ * @part: of the status
+ * @error: 0, or why it is lost
+ * @name: of the part
+ */
+void daemon_part(struct daemon *d, enum daemon_part *part, int error, const char *name)
+{
+	enum daemon_part was = *part;
+
+	*part = error < 0 ? PART_LOST : PART_OK;
+	if (error < 0 && was != PART_LOST)
+		log_helper_lost(&d->log, name, error);
+	else if (error == 0 && was == PART_LOST)
+		log_helper_back(&d->log, name);
+}
+
+/** daemon_loaded() - a new policy is in force: the host is brought to it, and watched */
+void daemon_loaded(struct daemon *d)
+{
+	int r;
+
+	log_policy_loaded(&d->log, &d->host->policy, &d->host->plan);
+	(void)daemon_cycle(d);
+	r = daemon_starts_begin(d);
+	if (r < 0)
+		log_trouble(&d->log, r, "starts of services are seen by cycles alone");
+	d->due_us = UINT64_MAX;
+	daemon_schedule(d, daemon_interval(d));
+	daemon_tell_watchdog(d);
 }
 
 static int trouble(const char *what, int error)
@@ -138,6 +174,28 @@ static int trouble(const char *what, int error)
 	return EXIT_TROUBLE;
 }
 
+/* When this process was started, as others see it. */
+static uint64_t own_start(void)
+{
+	const struct root live = ROOT_LIVE;
+	struct proc p;
+
+	return proc_read(&live, getpid(), &p) < 0 ? 0 : p.start;
+}
+
+/* Without systemd, there are no units for them. */
+static void activate_helpers(struct daemon *d)
+{
+	int r, e;
+
+	if (sd_booted() > 0)
+		return;
+	r = activate_listen(&d->helper.own, PKGLIBEXECDIR "/thpd-helper", HELPER_SOCKET);
+	e = activate_listen(&d->starts_own, PKGLIBEXECDIR "/thpd-starts", STARTS_SOCKET);
+	if (r < 0 || e < 0)
+		log_trouble(&d->log, r < 0 ? r : e, "helpers cannot be started");
+}
+
 static int begin(struct daemon *d)
 {
 	char why[2048];
@@ -145,6 +203,8 @@ static int begin(struct daemon *d)
 
 	if (r < 0)
 		return trouble(r == -EWOULDBLOCK ? "another one is running" : PATH_STATE, r);
+	d->status.start = own_start();
+	activate_helpers(d);
 	r = daemon_load(d, why, sizeof(why));
 	if (r < 0) {
 		fprintf(stderr, "%s", why);
@@ -155,10 +215,7 @@ static int begin(struct daemon *d)
 	r = add_sources(d);
 	if (r < 0)
 		return trouble("cannot begin", r);
-	daemon_log_loaded(d);
-	(void)daemon_cycle(d);
-	daemon_schedule(d, daemon_interval(d));
-	daemon_tell_watchdog(d);
+	daemon_loaded(d);
 	(void)sd_notify(0, "READY=1");
 	return EXIT_GOOD;
 }
@@ -172,13 +229,19 @@ static int begin(struct daemon *d)
 int daemon_run(const struct cli *cli)
 {
 	struct daemon d = { .cli = cli,
-			    .helper.fd = -1,
+			    .helper = { .fd = -1, .own.fd = -1 },
+			    .starts = STARTS_CLIENT_NONE,
+			    .starts_own.fd = -1,
+			    .writers_fd = -1,
+			    .reclaim.fd = -1,
+			    .looks = UINT_MAX,
 			    .due_us = UINT64_MAX,
 			    .lock = -1,
 			    .control = -1,
 			    .status = { .pid = getpid(), .started_us = now_us(CLOCK_REALTIME) } };
 	int r, status;
 
+	log_open(&d.log, cli->verbose);
 	helper_privileged(&d.helper, &d.by);
 	status = begin(&d);
 	if (status == EXIT_GOOD) {
@@ -186,9 +249,14 @@ int daemon_run(const struct cli *cli)
 		if (r < 0)
 			status = trouble("the loop", r);
 	}
-	daemon_unwatch(&d);
+	daemon_starts_end(&d);
+	daemon_reclaim_free(&d);
+	if (d.drift)
+		daemon_drift_end(&d);
 	daemon_unload(&d);
 	close_fd(d.helper.fd);
+	activate_end(&d.helper.own);
+	activate_end(&d.starts_own);
 	if (d.control >= 0)
 		(void)unlink(RELOAD_SOCKET);
 	close_fd(d.control);

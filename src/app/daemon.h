@@ -6,10 +6,16 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
-#include "app/drift.h"
+#include "app/drift-who.h"
 #include "app/helper-client.h"
 #include "app/host.h"
+#include "app/log.h"
+#include "app/starts-client.h"
 #include "model/daemon.h"
+#include "sys/bus.h"
+#include "sys/unitwatch.h"
+
+#define STARTS_SOCKET PATH_STATE "/starts.sock"
 
 /* A process whose memory is to be given back. */
 struct reclaim_item {
@@ -37,9 +43,28 @@ struct daemon {
 	unsigned int looks; /* since the last unit that came up */
 	int lock;	    /* there is one daemon */
 	int control;	    /* where a reload is asked for */
-	struct drift *drift;
-	struct reclaim_queue reclaim;
+	struct log log;
 	char reload_error[512];
+
+	/* Foreign writes: */
+	struct drift *drift;
+	uint64_t watched; /* which settings are, as a hash */
+	struct drift_who who;
+	sd_event_source *who_timer;
+	int writers_fd; /* where the helper tells who writes, or -1 */
+	sd_event_source *writers_io;
+
+	/* Starts: */
+	struct bus *bus;
+	bool bus_was_there;
+	struct unitwatch *units;
+	sd_event_source *units_io;
+	struct starts_client starts;
+	sd_event_source *starts_io;
+	struct activated starts_own; /* where no service manager starts it: fd >= 0 */
+	bool gate_wanted;
+
+	struct reclaim_queue reclaim;
 };
 
 static inline uint64_t now_us(clockid_t clock)
@@ -60,6 +85,8 @@ int daemon_run(const struct cli *cli);
 void daemon_schedule(struct daemon *d, uint64_t in_us);
 uint64_t daemon_interval(const struct daemon *d);
 void daemon_tell_watchdog(const struct daemon *d);
+void daemon_part(struct daemon *d, enum daemon_part *part, int error, const char *name);
+void daemon_loaded(struct daemon *d);
 
 /* daemon-policy.c */
 int daemon_load(struct daemon *d, char *ret_why, size_t size);
@@ -71,21 +98,19 @@ int daemon_on_control(sd_event_source *s, int fd, uint32_t revents, void *data);
 int daemon_cycle(struct daemon *d);
 void daemon_publish(struct daemon *d);
 
-/* daemon-watch.c */
-int daemon_watch(struct daemon *d);
-void daemon_unwatch(struct daemon *d);
+/* daemon-drift.c */
+int daemon_drift_begin(struct daemon *d);
+int daemon_watch_settings(struct daemon *d);
+void daemon_drift_end(struct daemon *d);
+
+/* daemon-starts.c */
+int daemon_starts_begin(struct daemon *d);
+void daemon_starts_check(struct daemon *d);
+void daemon_look_again(struct daemon *d);
+void daemon_starts_end(struct daemon *d);
 
 /* daemon-reclaim.c */
 int daemon_give_back(struct daemon *d);
 void daemon_reclaim_free(struct daemon *d);
-
-/* daemon-log.c */
-void daemon_log_loaded(struct daemon *d);
-void daemon_log_refused(struct daemon *d, const char *why);
-void daemon_log_cycle(struct daemon *d, int error);
-void daemon_log_published(struct daemon *d, int error);
-void daemon_log_helper(struct daemon *d, int error);
-void daemon_log_reclaimed(struct daemon *d, const struct reclaim_item *it, int error,
-			  const struct reclaim_result *m);
 
 #endif

@@ -2,8 +2,6 @@
 /* One connection of the privileged helper. */
 #include "app/helper-serve.h"
 
-#include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include "app/helper-wire.h"
@@ -21,7 +19,8 @@ static bool complete(const struct helper_call *c, size_t len)
 	case HELPER_RECLAIM:
 		return len == HELPER_HEAD + sizeof(c->u.reclaim);
 	case HELPER_WRITERS:
-		return len == HELPER_HEAD;
+		return c->n > 0 && len > HELPER_HEAD && len <= HELPER_HEAD + sizeof(c->u.keys) &&
+		       c->u.keys[len - HELPER_HEAD - 1] == '\0';
 	default:
 		return false;
 	}
@@ -97,7 +96,7 @@ int helper_serve(int fd)
 		else if (c.verb == HELPER_RECLAIM)
 			len = do_reclaim(&c, &a);
 		else
-			return helper_writers(fd);
+			return helper_writers(fd, c.u.keys, (size_t)n - HELPER_HEAD, c.n);
 		if (send(fd, &a, HELPER_ANSWER_HEAD + len, MSG_NOSIGNAL) < 0)
 			return -errno;
 	}

@@ -14,12 +14,13 @@
 #define HELPER_SOCKET PATH_STATE "/helper.sock"
 #define HELPER_BATCH 256U
 #define HELPER_PATH_MAX 4096U
+#define HELPER_KEYS_MAX 8192U
 
 enum helper_verb {
 	HELPER_INJECT = 1, /* requests; answers: one for each */
 	HELPER_EXE,	   /* pid; answers the path */
 	HELPER_RECLAIM,	   /* a process; answers what came of it, when it is done */
-	HELPER_WRITERS,	   /* says from then on who writes to the settings: struct writer each */
+	HELPER_WRITERS,	   /* keys; says from then on who writes to them: a struct writer each */
 };
 
 struct helper_call {
@@ -28,6 +29,7 @@ struct helper_call {
 	union {
 		struct inject_request requests[HELPER_BATCH];
 		int32_t pid;
+		char keys[HELPER_KEYS_MAX]; /* each with its zero */
 		struct {
 			int32_t pid;
 			uint32_t sample;

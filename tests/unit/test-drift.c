@@ -207,8 +207,8 @@ START_TEST(a_write_is_undone_and_told)
 END_TEST
 
 /*
- * A repair is a write, too: one wake-up and one look more, and there it ends. A watch that is raised
- * by a look as well, as IN_CLOSE is, would go on for ever.
+ * A repair is a write, too: one wake-up and one look more, and there it ends. A watch that a look
+ * raises as well, as IN_CLOSE is, would go on for ever.
  */
 START_TEST(own_writes_come_to_an_end)
 {

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Services that start: what systemd knows of their programs becomes a table, and thpd-starts does the
+ * rest. Units of whose programs systemd knows nothing are seen by their groups, and looked at.
+ */
+#include "app/daemon.h"
+
+#include "plan/resolve-starts.h"
+
+#define SECOND_US UINT64_C(1000000)
+
+/* When the processes of a unit that has come up are looked at, in microseconds after it. */
+static const uint64_t looks[] = { 1000, 20000, 200000, SECOND_US };
+
+/** daemon_look_again() - after a cycle: whether a unit came up so lately that another is due */
+void daemon_look_again(struct daemon *d)
+{
+	if (d->looks < ARRAY_SIZE(looks))
+		daemon_schedule(d, looks[d->looks++]);
+}
+
+static void on_unit(const char *name, const char *path, void *data)
+{
+	struct daemon *d = data;
+
+	d->looks = 0;
+	daemon_look_again(d);
+}
+
+static int on_units(sd_event_source *s, int fd, uint32_t revents, void *data)
+{
+	struct daemon *d = data;
+
+	(void)unitwatch_read(d->units, on_unit, d);
+	return 0;
+}
+
+static enum daemon_part part_of(enum bus_state state)
+{
+	return state == BUS_CONNECTED ? PART_OK : state == BUS_LOST ? PART_LOST : PART_UNUSED;
+}
+
+static void on_bus_state(enum bus_state state, int error, void *data)
+{
+	struct daemon *d = data;
+	enum daemon_part was = d->status.bus;
+
+	d->status.bus = part_of(state);
+	if (state == BUS_NO_SYSTEMD)
+		log_note(&d->log,
+			 "there is no systemd: starts are seen by their groups, if at all");
+	/* That it is not there yet in early boot is no news. */
+	if (was == PART_OK && state == BUS_LOST)
+		log_bus_lost(&d->log, error);
+	else if (was == PART_LOST && state == BUS_CONNECTED && d->bus_was_there)
+		log_bus_back(&d->log);
+	d->bus_was_there |= state == BUS_CONNECTED;
+}
+
+static void lose_starts(struct daemon *d, int error)
+{
+	d->starts_io = sd_event_source_unref(d->starts_io);
+	starts_client_close(&d->starts);
+	daemon_part(d, &d->status.starts, error, "thpd-starts");
+}
+
+static void take_event(struct daemon *d, const struct starts_event *e)
+{
+	if (e->result != INJECT_OK) {
+		log_note(&d->log, "%s, process %d: not set as it started: %s", e->unit, e->pid,
+			 e->result < 0 ? strerror(-e->result) : inject_words[e->result]);
+		/* A cycle can do what was not possible just then. */
+		d->looks = 0;
+		daemon_look_again(d);
+	} else if (e->mode == EXEC_GATE && !e->late) {
+		d->status.starts_gated++;
+	} else {
+		d->status.starts_watched++;
+	}
+}
+
+static void take_state(struct daemon *d, const struct starts_state *s)
+{
+	static const char *const why[] = {
+		[STARTS_GATE_OK] = NULL,
+		[STARTS_GATE_KERNEL] = "the kernel has no permission events",
+		[STARTS_GATE_TRACE] = "a program of its own could not be reached",
+		[STARTS_GATE_FLAG] = "a program of its own had no flag at its beginning",
+	};
+	bool failed = s->gate > STARTS_GATE_OK && s->gate <= STARTS_GATE_FLAG;
+
+	if (failed && d->status.starts != PART_FAILED && d->gate_wanted)
+		log_gate_unusable(&d->log, why[s->gate]);
+	d->status.starts = failed && d->gate_wanted ? PART_FAILED : PART_OK;
+}
+
+static int on_starts(sd_event_source *s, int fd, uint32_t revents, void *data)
+{
+	struct daemon *d = data;
+	union starts_message m;
+	int r;
+
+	if (revents & EPOLLOUT) {
+		r = starts_client_send(&d->starts);
+		if (r <= 0)
+			(void)sd_event_source_set_io_events(s, EPOLLIN);
+		if (r < 0) {
+			lose_starts(d, r);
+			return 0;
+		}
+	}
+	while ((r = starts_client_read(&d->starts, &m)) > 0)
+		if (m.head.type == STARTS_EVENT)
+			take_event(d, &m.event);
+		else if (m.head.type == STARTS_STATE)
+			take_state(d, &m.state);
+		else if (m.head.type == STARTS_REFUSED)
+			log_note(&d->log, "thpd-starts cannot watch entry %u of the table: %s",
+				 m.refused.entry, m.refused.why);
+	if (r < 0)
+		lose_starts(d, r);
+	return 0;
+}
+
+static int connect_starts(struct daemon *d)
+{
+	int r = 0;
+
+	if (d->starts.fd >= 0)
+		return 0;
+	if (d->starts_own.fd >= 0)
+		r = activate_run(&d->starts_own);
+	if (r == 0)
+		r = starts_client_connect(&d->starts, STARTS_SOCKET);
+	if (r == 0)
+		r = sd_event_add_io(d->event, &d->starts_io, d->starts.fd, EPOLLIN, on_starts, d);
+	return r < 0 ? r : 0;
+}
+
+static int make_table(struct daemon *d, struct start_table *ret)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	const struct unit_program *programs;
+	struct start_program *list;
+	size_t n;
+	int r = bus_programs(d->bus, &programs, &n);
+
+	if (r < 0)
+		return r;
+	list = arena_alloc(&a, (n + 1) * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		list[i] = (struct start_program){ .unit = programs[i].unit,
+						  .slice = programs[i].slice,
+						  .called = programs[i].called,
+						  .path = programs[i].path,
+						  .user = programs[i].user };
+	return resolve_starts(&d->host->plan, list, n, ret);
+}
+
+/* The table as it is now, to thpd-starts. */
+static int send_table(struct daemon *d)
+{
+	_cleanup_start_table_ struct start_table table = { 0 };
+	const struct start_entry *e;
+	int r = make_table(d, &table);
+
+	if (r < 0 || (table.entries.n == 0 && d->starts.fd < 0))
+		return r;
+	r = connect_starts(d);
+	if (r < 0)
+		return r;
+	d->gate_wanted = false;
+	starts_client_begin(&d->starts);
+	array_foreach(e, &table.entries) {
+		d->gate_wanted |= e->gate;
+		r = starts_client_add(&d->starts, e->path, e->unit, e->flag,
+				      e->gate ? EXEC_GATE : EXEC_WATCH);
+		if (r < 0 && r != -ENAMETOOLONG)
+			return r;
+	}
+	r = starts_client_send(&d->starts);
+	if (r > 0)
+		r = sd_event_source_set_io_events(d->starts_io, EPOLLIN | EPOLLOUT);
+	return r < 0 ? r : 0;
+}
+
+static void on_programs(void *data)
+{
+	struct daemon *d = data;
+	int r = send_table(d);
+
+	if (r < 0)
+		lose_starts(d, r);
+}
+
+/** daemon_starts_check() - connects again to what was lost; for each cycle */
+void daemon_starts_check(struct daemon *d)
+{
+	if (d->bus && d->starts.fd < 0 && d->status.bus == PART_OK)
+		on_programs(d);
+}
+
+static int watch_units(struct daemon *d, const strlist *patterns)
+{
+	const struct root live = ROOT_LIVE;
+	int r;
+
+	d->units_io = sd_event_source_unref(d->units_io);
+	unitwatch_close(d->units);
+	d->units = NULL;
+	if (patterns->n == 0)
+		return 0;
+	r = unitwatch_open(&live, patterns->items, patterns->n, NULL, &d->units);
+	if (r == 0)
+		r = sd_event_add_io(d->event, &d->units_io, unitwatch_fd(d->units), EPOLLIN,
+				    on_units, d);
+	return r < 0 && r != -ENOENT ? r : 0;
+}
+
+/**
+ * daemon_starts_begin() - watches the starts that the policy in force is about
+ * @d: the daemon
+ *
+ * Return: 0; negative errno when some will only be seen by cycles.
+ */
+int daemon_starts_begin(struct daemon *d)
+{
+	static const struct bus_callbacks callbacks = { .state = on_bus_state,
+							.programs = on_programs };
+	const struct root live = ROOT_LIVE;
+	_cleanup_arena_ struct arena a = { 0 };
+	strlist patterns = { 0 };
+	int r = resolve_start_patterns(&d->host->plan, &a, &patterns), e;
+
+	if (r == 0 && !d->bus)
+		r = bus_open(d->event, &live, NULL, &callbacks, d, &d->bus);
+	if (r < 0)
+		return r;
+	e = watch_units(d, &patterns);
+	r = bus_want(d->bus, patterns.items, patterns.n);
+	/* The rules may be others for the same programs. */
+	if (r == 0 && d->status.bus == PART_OK)
+		on_programs(d);
+	return r < 0 ? r : e;
+}
+
+/** daemon_starts_end() - ends it; thpd-starts goes on with its table */
+void daemon_starts_end(struct daemon *d)
+{
+	d->units_io = sd_event_source_unref(d->units_io);
+	unitwatch_close(d->units);
+	d->starts_io = sd_event_source_unref(d->starts_io);
+	starts_client_close(&d->starts);
+	bus_close(d->bus);
+}
