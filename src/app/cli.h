@@ -35,6 +35,7 @@ struct cli {
 	strlist policy;
 	const char *root; /* NULL: the running host */
 	const char *role;
+	const char *helpers; /* the daemon's: where its helper programs are; NULL: as installed */
 	bool json, quiet, verbose;
 	enum verb verb;
 	const char *verb_name;

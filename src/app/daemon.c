@@ -186,12 +186,15 @@ static uint64_t own_start(void)
 /* Without systemd, there are no units for them. */
 static void activate_helpers(struct daemon *d)
 {
-	int r, e;
+	const char *dir = d->cli->helpers ? d->cli->helpers : PKGLIBEXECDIR;
+	int r = 0, e = 0;
 
 	if (sd_booted() > 0)
 		return;
-	r = activate_listen(&d->helper.own, PKGLIBEXECDIR "/thpd-helper", HELPER_SOCKET);
-	e = activate_listen(&d->starts_own, PKGLIBEXECDIR "/thpd-starts", STARTS_SOCKET);
+	(void)snprintf(d->helper_program, sizeof(d->helper_program), "%s/thpd-helper", dir);
+	(void)snprintf(d->starts_program, sizeof(d->starts_program), "%s/thpd-starts", dir);
+	r = activate_listen(&d->helper.own, d->helper_program, HELPER_SOCKET);
+	e = activate_listen(&d->starts_own, d->starts_program, STARTS_SOCKET);
 	if (r < 0 || e < 0)
 		log_trouble(&d->log, r < 0 ? r : e, "helpers cannot be started");
 }

@@ -45,6 +45,7 @@ struct daemon {
 	int control;	    /* where a reload is asked for */
 	struct log log;
 	char reload_error[512];
+	char helper_program[4096], starts_program[4096];
 
 	/* Foreign writes: */
 	struct drift *drift;

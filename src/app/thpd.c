@@ -15,6 +15,8 @@ static const char help_text[] =
 	"\n"
 	"      --policy PATH   use this file, or directory laid out as /etc/thpd; may be repeated\n"
 	"      --role NAME     take this role, whatever the host says\n"
+	"      --helpers DIR   where thpd-helper and thpd-starts are, if no service manager starts them\n"
+	"  -v, --verbose       log what is of use to find a fault, too\n"
 	"      --reload        have the running daemon load its policy anew, and wait for the result\n"
 	"  -h, --help          show this help\n"
 	"  -V, --version       show the version\n"
@@ -24,11 +26,13 @@ static const char help_text[] =
 	"\n"
 	"See thpd(8) and thpd.conf(5).\n";
 
-enum { OPT_POLICY = 256, OPT_ROLE, OPT_RELOAD };
+enum { OPT_POLICY = 256, OPT_ROLE, OPT_HELPERS, OPT_RELOAD };
 
 static const struct option options[] = {
 	{ "policy", required_argument, NULL, OPT_POLICY },
 	{ "role", required_argument, NULL, OPT_ROLE },
+	{ "helpers", required_argument, NULL, OPT_HELPERS },
+	{ "verbose", no_argument, NULL, 'v' },
 	{ "reload", no_argument, NULL, OPT_RELOAD },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -47,7 +51,7 @@ static int parse(int argc, char **argv, struct cli *cli, bool *ret_reload)
 	const char **slot;
 	int o;
 
-	while ((o = getopt_long(argc, argv, "hV", options, NULL)) != -1)
+	while ((o = getopt_long(argc, argv, "hvV", options, NULL)) != -1)
 		switch (o) {
 		case OPT_POLICY:
 			slot = array_add(&cli->arena, &cli->policy);
@@ -57,6 +61,12 @@ static int parse(int argc, char **argv, struct cli *cli, bool *ret_reload)
 			break;
 		case OPT_ROLE:
 			cli->role = optarg;
+			break;
+		case OPT_HELPERS:
+			cli->helpers = optarg;
+			break;
+		case 'v':
+			cli->verbose = true;
 			break;
 		case OPT_RELOAD:
 			*ret_reload = true;
