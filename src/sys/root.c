@@ -219,62 +219,6 @@ int root_read_file(const struct root *root, const char *path, struct arena *a, s
 	return 0;
 }
 
-static int write_full(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t r = write(fd, data, len);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return -errno;
-		data += r;
-		len -= (size_t)r;
-	}
-	return 0;
-}
-
-/**
- * root_write_file() - replaces a file atomically
- * @root: the host
- * @dir: its directory, which exists
- * @name: the file's name
- * @data: the new contents
- * @len: bytes of @data
- * @mode: permissions of the new file
- *
- * A reader sees the old contents or the new, never a part. No fsync: /run does not outlive a crash.
- * One writer at a time: the caller has a lock.
- *
- * Return: 0 or negative errno; then the old file is as it was.
- */
-int root_write_file(const struct root *root, const char *dir, const char *name, const char *data,
-		    size_t len, mode_t mode)
-{
-	_cleanup_close_ int dirfd = root_open(root, dir, O_RDONLY | O_DIRECTORY);
-	_cleanup_close_ int fd = -1;
-	char tmp[64];
-	int r;
-
-	if (dirfd < 0)
-		return dirfd;
-	(void)snprintf(tmp, sizeof(tmp), ".%.40s.new", name);
-	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	/* Left behind by a process that was killed. */
-	if (fd < 0 && errno == EEXIST && unlinkat(dirfd, tmp, 0) == 0)
-		fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	r = write_full(fd, data, len);
-	if (r == 0 && fchmod(fd, mode) < 0)
-		r = -errno;
-	if (r == 0 && renameat(dirfd, tmp, dirfd, name) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlinkat(dirfd, tmp, 0);
-	return r;
-}
-
 /** root_make_dir() - makes a directory (0755) whose parent exists; one that is there is fine */
 int root_make_dir(const struct root *root, const char *path)
 {

@@ -28,6 +28,8 @@ int root_read_file(const struct root *root, const char *path, struct arena *a, s
 		   char **ret, size_t *ret_len, struct stat *ret_stat);
 int root_write_file(const struct root *root, const char *dir, const char *name, const char *data,
 		    size_t len, mode_t mode);
+int root_write_outside(const struct root *root, const char *path, const char *data, size_t len,
+		       mode_t mode);
 int root_make_dir(const struct root *root, const char *path);
 int root_unlink(const struct root *root, const char *dir, const char *name);
 int root_list(const struct root *root, const char *dir, struct arena *a, const char ***ret,
