@@ -75,6 +75,52 @@ for dir in "$srcdir"/tests/fixtures/hosts/*/; do
 	report "$host-restore-again" 0 --root tree restore
 done
 
+# What the daemon says of itself.
+samples=${builddir:-}/tests/unit/test-daemon
+if [ ! -x "$samples" ]; then
+	if [ "${CI:-}" = true ]; then
+		fail "the daemon's report" "there is no $samples"
+	else
+		skip "the daemon's report" "needs the unit tests"
+	fi
+elif run 0 "$samples" json; then
+	cp out "reports/daemon.json"
+	# status finds it, and the process that has left it; then another one, and then none.
+	new_tree debian12-6.1
+	mkdir -p tree/run/thpd tree/proc/812
+	cp out tree/run/thpd/report.json
+	stat='S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0'
+	echo "812 (thpd) $stat 4711 0 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0" >tree/proc/812/stat
+	printf 'State:\tS (sleeping)\nPPid:\t1\nTracerPid:\t0\nUid:\t0\t0\t0\t0\n' >tree/proc/812/status
+	for name in late other gone damaged foreign empty; do
+		state=not_running
+		case $name in
+		late) state=late ;;
+		other) echo "812 (thpd) $stat 4712 0 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0" >tree/proc/812/stat ;;
+		gone) rm -r tree/proc/812 ;;
+		damaged) sed -i 's/"pid": 812/"pid": 1812.5/' tree/run/thpd/report.json ;;
+		foreign)
+			cp out tree/run/thpd/report.json
+			chmod 666 tree/run/thpd/report.json
+			;;
+		empty)
+			chmod 644 tree/run/thpd/report.json
+			: >tree/run/thpd/report.json
+			;;
+		esac
+		case $name in
+		damaged | foreign | empty) state=unknown ;;
+		esac
+		cp "reports/daemon.json" out
+		report "daemon-$name" 0 --root tree status
+		is "status: daemon $name" "$(python3 -c 'import json, sys
+print(json.load(open(sys.argv[1]))["daemon"]["state"])' "reports/daemon-$name.json")" $state
+		cp "reports/daemon.json" out
+	done
+else
+	fail "the daemon's report" "$run_detail"
+fi
+
 # Policies with faults, and trouble.
 new_tree linux-6.18
 mkdir tree/p
@@ -291,6 +337,9 @@ for r in reports.values():
         seen["process outcome"].add(p["outcome"])
         seen["flag"].update((p["wanted"], p["found"], p["now"]))
 optional = ["overrides", "loses_to", "note", "now", "errno", "pattern", "role_library", "status"]
+daemon = reports.get("daemon")
+if daemon:
+    optional += ["pid", "fault"]
 if services:
     optional += ["units", "carried", "reclaim"]
 for what, wanted in (
@@ -389,6 +438,21 @@ mutant("a rule that matched fewer than none", base, put("services", 0, "matched"
 mutant("flags in a plan", base, put("carried", []))
 mutant("units without rules in a plan", base, put("units", []))
 mutant("memory given back in a plan", base, put("reclaim", {}))
+mutant("a status without the daemon", status, drop("daemon"))
+mutant("the daemon in a plan", base, put("daemon", {"state": "not_running"}))
+if daemon:
+    mutant("a key more in the daemon", daemon, put("daemon", "mood", "fine"))
+    mutant("a key more in its parts", daemon, put("daemon", "parts", "gate", "ok"))
+    mutant("another state of a part", daemon, put("daemon", "parts", "bus", "gone"))
+    mutant("another state of the daemon", daemon, put("daemon", "state", "dead"))
+    mutant("a daemon that runs and says nothing", daemon, put("daemon", {"state": "running"}))
+    mutant("a daemon without a count", daemon, drop("daemon", "cycles"))
+    mutant("a count below 0", daemon, put("daemon", "reloads", -1))
+    mutant("a time that is never and not null", daemon, put("daemon", "policy_us", 0))
+    mutant("a fault of a daemon that is trusted", daemon, put("daemon", "fault", "x"))
+    mutant("a daemon not known without a fault", reports["daemon-damaged"], drop("daemon", "fault"))
+    mutant("a daemon that is not trusted, and quoted", reports["daemon-late"],
+           lambda m: m["daemon"].update(state="unknown", fault="x"))
 if services:
     plan = reports["services-plan"]
     back = reports["services-reclaim"]

@@ -38,7 +38,7 @@ only() {
 		tr '\n' ' ')" "$* "
 }
 only '#include <confuse.h>' src/policy/policy-load.c
-only '#include <jansson.h>' src/model/flags.c src/model/originals.c src/model/report-json.h
+only '#include <jansson.h>' src/model/daemon-json.c src/model/flags.c src/model/originals.c src/model/report-json.h
 
 is "no literal path of the kernel's or of /run outside of src/sys" \
 	"$(grep -rnE '"/(sys|proc|run)[/"]' src --include='*.[ch]' | grep -v '^src/sys/')" ""

@@ -2,9 +2,12 @@
 /* The verbs that hold the policy against the host. Each returns its exit status. */
 #include "app/verbs.h"
 
+#include <time.h>
+
 #include "app/services.h"
 #include "engine/apply.h"
 #include "engine/collect.h"
+#include "engine/daemon-seen.h"
 #include "engine/originals.h"
 #include "engine/reclaim.h"
 #include "engine/records.h"
@@ -184,9 +187,18 @@ static void estimate_empty(struct host *h)
 	}
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 /** verb_status() - the host at a glance */
 int verb_status(struct host *h, const struct report_style *style)
 {
+	_cleanup_daemon_seen_ struct daemon_seen seen = { 0 };
 	struct host_status status;
 	carried_flags carried = { 0 };
 	struct report rep;
@@ -209,7 +221,9 @@ int verb_status(struct host *h, const struct report_style *style)
 	if (h->cli->empty)
 		estimate_empty(h);
 	rep = make_report(h, EXIT_GOOD);
+	daemon_look(&h->root, now_us(), &seen);
 	rep.status = &status;
+	rep.daemon = &seen.view;
 	rep.carried = &carried;
 	rep.only_units = &h->cli->units;
 	rep.only_failed = h->cli->failed;

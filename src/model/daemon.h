@@ -41,4 +41,33 @@ struct daemon_status {
 	enum daemon_part bus, helper, starts;
 };
 
+/* Whether it runs, as far as its report and the process itself tell. */
+enum daemon_state {
+	DAEMON_NOT_RUNNING,
+	DAEMON_RUNNING,
+	DAEMON_LATE,	/* it runs, but its last cycle should not be the last any more */
+	DAEMON_UNKNOWN, /* what it left cannot be trusted */
+};
+
+extern const char *const daemon_state_words[];
+
+/* What a report has of the daemon: its own, or what `status` found. */
+struct daemon_view {
+	enum daemon_state state;
+	const struct daemon_status *status; /* what it said last; NULL: nothing that can be trusted */
+	const char *fault;		    /* why it cannot be trusted; with DAEMON_UNKNOWN only */
+	uint64_t now_us;		    /* time of the day, for how long ago that was */
+};
+
+#define DAEMON_PARTS 3
+
+/* The parts by name, for tables; in a fixed order. */
+struct daemon_part_state {
+	const char *name, *what; /* "bus"; what it is to people */
+	enum daemon_part state;
+};
+
+void daemon_parts(const struct daemon_status *s, struct daemon_part_state ret[DAEMON_PARTS]);
+enum daemon_state daemon_state_of(const struct daemon_status *s, bool alive, uint64_t now_us);
+
 #endif

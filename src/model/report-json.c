@@ -230,6 +230,8 @@ int report_json(const struct report *r, FILE *f)
 		e |= js_set(top, "status", json_status(r->status));
 	if (r->carried)
 		e |= js_set(top, "carried", js_carried(r->carried));
+	if (r->daemon)
+		e |= js_set(top, "daemon", js_daemon(r->daemon));
 	if (r->reclaim)
 		e |= js_set(top, "reclaim", js_reclaim(r->reclaim));
 	if (r->roles)

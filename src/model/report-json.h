@@ -19,5 +19,6 @@ json_t *js_kb(int64_t kb);
 int js_set_services(json_t *top, const struct report *r);
 json_t *js_reclaim(const struct reclaim_report *r);
 json_t *js_carried(const carried_flags *l);
+json_t *js_daemon(const struct daemon_view *v);
 
 #endif

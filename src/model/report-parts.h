@@ -21,8 +21,6 @@ struct service_row {
 
 typedef ARRAY(struct service_row) service_rows;
 
-const char *flag_word(int flag);
-
 void add_known(int64_t *sum, int64_t kb);
 unsigned int outcome_severity(enum outcome o);
 int service_rows_make(const struct report *r, struct arena *a, service_rows *ret);
@@ -38,6 +36,7 @@ enum colour outcome_colour(enum outcome o);
 int print_services(const struct report *r, const struct report_style *style, FILE *f);
 int print_status_services(const struct report *r, const struct report_style *style, FILE *f);
 int print_carried(const struct report *r, const struct report_style *style, FILE *f);
+int print_daemon(const struct daemon_view *v, const struct report_style *style, FILE *f);
 int print_reclaim(const struct reclaim_report *r, const struct report_style *style, FILE *f);
 
 #endif

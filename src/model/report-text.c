@@ -245,9 +245,11 @@ int report_text(const struct report *r, const struct report_style *style, FILE *
 		print_head(r, style, f);
 		if (r->status)
 			print_gauges(r->status, style, f);
+		if (r->daemon)
+			e = print_daemon(r->daemon, style, f);
 		fprintf(f, "\n");
 	}
-	if (settings) {
+	if (e == 0 && settings) {
 		gap(&any, f);
 		e = print_settings(r, style, f);
 	}

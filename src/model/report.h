@@ -2,6 +2,7 @@
 #ifndef THPD_MODEL_REPORT_H
 #define THPD_MODEL_REPORT_H
 
+#include "model/daemon.h"
 #include "model/facts.h"
 #include "model/plan.h"
 
@@ -91,7 +92,8 @@ struct report {
 	const struct host_status *status;
 	const carried_flags *carried;
 	const struct reclaim_report *reclaim;
-	const char *const *roles; /* in the library, for `check` */
+	const struct daemon_view *daemon; /* of the daemon itself, or of `status` */
+	const char *const *roles;	  /* in the library, for `check` */
 	size_t roles_n;
 	/* Which units are shown; all of them count. */
 	const strlist *only_units; /* patterns; NULL or empty: any */
@@ -116,6 +118,7 @@ struct report_style {
 	bool verbose;
 };
 
+const char *flag_word(int flag);
 bool proc_outcome_failed(enum outcome o);
 void report_count(const struct plan *plan, struct report_counts *ret);
 const char *report_result(const struct report *r, struct arena *a);
@@ -123,5 +126,6 @@ void reclaim_total(const struct reclaim_report *r, struct reclaim_totals *ret);
 void report_diags(const struct diags *d, const struct report_style *style, FILE *f);
 int report_text(const struct report *r, const struct report_style *style, FILE *f);
 int report_json(const struct report *r, FILE *f);
+int report_metrics(const struct report *r, FILE *f);
 
 #endif

@@ -37,6 +37,8 @@ static void *need(void *p)
 	return p;
 }
 
+static const struct daemon_view no_daemon = { .state = DAEMON_NOT_RUNNING };
+
 static const struct unit_fact unit_facts[] = {
 	{ .name = "cron.service", .parent = UNIT_NONE, .current_kb = 2048, .hidden_kb = 0 },
 	{ .name = "postgresql.service",
@@ -214,6 +216,7 @@ static void setup_carried(void)
 	w.report.carried = &w.carried;
 	w.status = (struct host_status){ 1 << 20, 0, 8 << 20, 3, 4, -1 };
 	w.report.status = &w.status;
+	w.report.daemon = &no_daemon;
 }
 
 static void setup_reclaim(void)
