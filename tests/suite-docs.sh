@@ -145,6 +145,27 @@ else
 	skip 'zsh accepts the syntax' 'zsh is not installed'
 fi
 
+# --- thpd: its options are in its page and completions, and no others
+
+sed -n 's/\\-/-/g; s/^\.It Fl //p' man/thpd.8 | awk '{
+	for (i = 1; i <= NF && $i != "Ar" && $i != "Ns"; i++)
+		if ($i != ",")
+			print "-" $i
+}' | sort -u >"$tmp/thpd-options"
+sed -n "s/^[[:space:]]*'\([^[]*\)\[.*/\1/p" completions/zsh/_thpd | tr -d '()' |
+	option_words >"$tmp/zsh-options"
+check_subset 'zsh completes every option of thpd' "$tmp/thpd-options" "$tmp/zsh-options"
+check_subset 'zsh completes no option that thpd does not have' "$tmp/zsh-options" \
+	"$tmp/thpd-options"
+THPD=${THPD:-${THPCTL%/*}/thpd}
+if [ -x "$THPD" ]; then
+	"$THPD" --help 2>&1 | sed -n 's/^  *\(-.*\)$/\1/p' | sed 's/   *.*//' | option_words \
+		>"$tmp/options"
+	check_subset 'thpd(8) has every option' "$tmp/options" "$tmp/thpd-options"
+	check_subset 'thpd(8) has no option that thpd does not have' "$tmp/thpd-options" \
+		"$tmp/options"
+fi
+
 # --- completion for bash, run
 
 finish() {
@@ -159,17 +180,18 @@ fi
 
 # Prints what bash offers for the last of the words, one a line. $prelude is run before.
 prelude=
+program=thpctl
 complete_words() {
 	# shellcheck disable=SC2016 # for bash
-	PRELUDE=$prelude bash --noprofile --norc -c '
+	PRELUDE=$prelude PROGRAM=$program bash --noprofile --norc -c '
 		eval "$PRELUDE"
 		. "$1" || exit
 		shift
 		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*"
 		COMP_POINT=${#COMP_LINE}
-		"$(complete -p thpctl | sed "s/.*-F \([^ ]*\).*/\1/")"
+		"$(complete -p "$PROGRAM" | sed "s/.*-F \([^ ]*\).*/\1/")"
 		[ ${#COMPREPLY[@]} -eq 0 ] || printf "%s\n" "${COMPREPLY[@]}"
-	' bash completions/bash/thpctl "$@" 2>&1
+	' bash "completions/bash/$program" "$@" 2>&1
 }
 
 # $1: what is shown, $2: what is expected (sorted, with spaces between), then the words.
@@ -259,5 +281,19 @@ for helper in _command_offset _comp_command_offset; do
 	prelude="$helper() { COMPREPLY=(\"word \$1\"); }"
 	check_complete "a command with $helper" 'word 5' thpctl exec --thp = madvise cmd --js
 done
+
+program=thpd
+prelude=
+complete_words thpd - | sort -u >"$tmp/bash-options"
+check_subset 'bash completes every option of thpd' "$tmp/thpd-options" "$tmp/bash-options"
+check_subset 'bash completes no option that thpd does not have' "$tmp/bash-options" \
+	"$tmp/thpd-options"
+check_complete 'thpd: an option' --reload thpd --re
+check_complete 'thpd: files for --policy' "$root/etc/thpd/thpd.conf" \
+	thpd --policy "$root/etc/thpd/th"
+check_complete 'thpd: files for --policy, with =' "$root/etc/thpd/thpd.conf" \
+	thpd --policy = "$root/etc/thpd/th"
+check_complete 'thpd: = not splitting words' "--policy=$root/etc/thpd/thpd.conf" \
+	thpd "--policy=$root/etc/thpd/th"
 
 finish
