@@ -18,7 +18,9 @@ vendor=$(value vendordir) bash=$(value bashcompletiondir) zsh=$(value zshcomplet
 for file in "$bin/thpctl" "$units/thpd-apply.service" "$vendor/thpd.conf" \
 	"$vendor/roles/mongodb-8.conf" "$vendor/roles/redis.conf" "$man/man8/thpctl.8" \
 	"$man/man8/thpd-apply.service.8" "$man/man5/thpd.conf.5" "$bash/thpctl" "$zsh/_thpctl" \
-	"$(value pkgdatadir)/report.schema.json"; do
+	"$(value pkgdatadir)/report.schema.json" "$man/man8/thpd.8" \
+	"$bash/thpd" "$zsh/_thpd" \
+	"$(value catalogdir)/thpd.catalog"; do
 	check "installed: ${file##*/}" test -f "$tmp/dest$file"
 done
 is "every role of the library is installed" \

@@ -54,7 +54,7 @@ extern const char *const daemon_state_words[];
 /* What a report has of the daemon: its own, or what `status` found. */
 struct daemon_view {
 	enum daemon_state state;
-	const struct daemon_status *status; /* what it said last; NULL: nothing that can be trusted */
+	const struct daemon_status *status; /* what it said last; NULL: nothing to be trusted */
 	const char *fault;		    /* why it cannot be trusted; with DAEMON_UNKNOWN only */
 	uint64_t now_us;		    /* time of the day, for how long ago that was */
 };

@@ -149,10 +149,8 @@ static void print_troubles(const struct daemon_view *v, bool colour, struct aren
 			s->reload_error ? comm_text(a, s->reload_error) : "no reason is known",
 			date(a, s->policy_us));
 	if (s->settings_backed_off)
-		fprintf(f,
-			"        %s%llu settings not repaired just now%s: somebody writes them again and "
-			"again\n",
-			on, (unsigned long long)s->settings_backed_off, off);
+		fprintf(f, "        %s%llu settings not repaired just now%s: somebody fights\n", on,
+			(unsigned long long)s->settings_backed_off, off);
 	daemon_parts(s, parts);
 	for (size_t i = 0; i < DAEMON_PARTS; i++)
 		if (parts[i].state == PART_LOST)

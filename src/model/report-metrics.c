@@ -22,7 +22,7 @@ static void head(FILE *f, const char *name, const char *type, const char *help)
 	fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* The value of a label. What is no ASCII is spelled out: one byte that is no UTF-8 spoils a file. */
+/* The value of a label. What is no ASCII is spelled out: a byte that is no UTF-8 spoils a file. */
 static void put_label(FILE *f, const char *name, const char *value)
 {
 	fprintf(f, "%s=\"", name);

@@ -21,6 +21,7 @@
 #define PATH_PASSWD "/etc/passwd"
 #define PATH_RUN_POLICY "/run/thpd"
 #define PATH_STATE "/run/thpd"
+#define PATH_JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define PATH_RUN_TMPFILES "/run/tmpfiles.d"
 #define PATH_RUN_UDEV_RULES "/run/udev/rules.d"
 #define PATH_RUN_UNITS "/run/systemd/system"

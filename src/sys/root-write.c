@@ -108,8 +108,9 @@ static int open_without_links(const struct root *root, const char *path, const c
  * @mode: permissions of the new file
  *
  * For a file in a directory that is not ours: no symbolic link is followed on the way, and the
- * directory has to belong to root (or to the caller, who is not root then) and not to be writable by
- * everybody. So it lies where its name says, and who may change it is who may change that directory.
+ * directory has to belong to root (or to the caller, who is not root then) and not to be writable
+ * by everybody. So it lies where its name says, and who may change it is who may change that
+ * directory.
  *
  * Return: 0; -EPERM when the directory may not be trusted; -ELOOP when there is a link, or no
  * directory, on the way; another negative errno. Then the old file is as it was.
