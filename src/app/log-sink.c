@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the log goes: the journal, or lines on standard error. */
+/* A path of the machine that built this is of no use in the journal. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+
 #include <sys/stat.h>
 #include <systemd/sd-journal.h>
 #include <time.h>

@@ -5,6 +5,7 @@
 #include "model/report-json.h"
 
 #define SECOND UINT64_C(1000000)
+#define HOUR (3600 * SECOND)
 
 static json_t *js_when(uint64_t us)
 {
@@ -71,11 +72,9 @@ static const char *span(struct arena *a, uint64_t us)
 		uint64_t us, below;
 		const char *unit;
 	} units[] = {
-		{ 1000, SECOND, "ms" },
-		{ SECOND, 120 * SECOND, "s" },
-		{ 60 * SECOND, 7200 * SECOND, "min" },
-		{ 3600 * SECOND, 48 * 3600 * SECOND, "h" },
-		{ 24 * 3600 * SECOND, UINT64_MAX, "d" },
+		{ 1000, SECOND, "ms" },		  { SECOND, 120 * SECOND, "s" },
+		{ 60 * SECOND, 2 * HOUR, "min" }, { HOUR, 48 * HOUR, "h" },
+		{ 24 * HOUR, UINT64_MAX, "d" },
 	};
 	size_t i = 0;
 
@@ -149,10 +148,8 @@ static void print_troubles(const struct daemon_view *v, bool colour, struct aren
 			s->reload_error ? comm_text(a, s->reload_error) : "no reason is known",
 			date(a, s->policy_us));
 	if (s->settings_backed_off)
-		fprintf(f,
-			"        %s%llu settings not repaired just now%s: somebody writes them again "
-			"and again\n",
-			on, (unsigned long long)s->settings_backed_off, off);
+		fprintf(f, "        %s%llu settings not repaired just now%s: somebody fights\n", on,
+			(unsigned long long)s->settings_backed_off, off);
 	daemon_parts(s, parts);
 	for (size_t i = 0; i < DAEMON_PARTS; i++)
 		if (parts[i].state == PART_LOST)

@@ -74,6 +74,24 @@ struct service_sum {
 
 typedef ARRAY(struct service_sum) service_sums;
 
+/* The sum for the units of a name; NULL when out of memory. */
+static struct service_sum *sum_of(const char *unit, struct strmap *index, struct arena *a,
+				  service_sums *sums)
+{
+	struct service_sum *s;
+	uint32_t i;
+
+	if (strmap_get(index, unit, &i))
+		return &sums->items[i];
+	i = (uint32_t)sums->n;
+	s = array_add(a, sums);
+	if (!s || strmap_put(index, a, unit, i) < 0)
+		return NULL;
+	s->unit = unit;
+	s->rss_kb = -1;
+	return s;
+}
+
 static int add_up(const struct plan *plan, struct arena *a, service_sums *ret)
 {
 	struct strmap index = { 0 };
@@ -81,19 +99,12 @@ static int add_up(const struct plan *plan, struct arena *a, service_sums *ret)
 
 	array_foreach(u, &plan->units) {
 		struct service_sum *s;
-		uint32_t i;
 
 		if (u->n == 0)
 			continue;
-		if (!strmap_get(&index, u->fact->name, &i)) {
-			i = (uint32_t)ret->n;
-			s = array_add(a, ret);
-			if (!s || strmap_put(&index, a, u->fact->name, i) < 0)
-				return -ENOMEM;
-			s->unit = u->fact->name;
-			s->rss_kb = -1;
-		}
-		s = &ret->items[i];
+		s = sum_of(u->fact->name, &index, a, ret);
+		if (!s)
+			return -ENOMEM;
 		for (uint32_t n = u->first; n < u->first + u->n; n++) {
 			s->by_outcome[plan->procs.items[n].outcome]++;
 			add_known(&s->rss_kb, plan->procs.items[n].fact->rss_kb);

@@ -256,7 +256,7 @@ START_TEST(status_tells_of_a_busy_daemon)
 		"starts: 1000 watched, 20 gated, 2 escaped\n"
 		"        reload refused %s ago: /etc/thpd/thpd.conf:3: unknown key 'enable'; the "
 		"policy of 2026-11-23 02:45:11 UTC is in force\n"
-		"        1 settings not repaired just now: somebody writes them again and again\n"
+		"        1 settings not repaired just now: somebody fights\n"
 		"        lost: the way to systemd; tried again\n"
 		"        unusable here: thpd-starts; the journal says why\n";
 	char wanted[2048];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The daemon's log and what it publishes. With an argument the program sends one entry of each
- * kind: `journal` to the journal of this host, `stderr` as lines, `export` in the journal's export
- * format.
+ * kind: `stderr` as lines, `export` in the journal's export format, with any other to where the log
+ * goes by itself.
  */
 #include "helper.h"
 
@@ -498,7 +498,10 @@ static int send_all(const char *how)
 	struct policy p = { 0 };
 
 	log_open(&l, false);
-	l.sink = streq(how, "journal") ? log_journal : streq(how, "export") ? export : log_stderr;
+	if (streq(how, "export"))
+		l.sink = export;
+	else if (streq(how, "stderr"))
+		l.sink = log_stderr;
 	log_started(&l, NULL);
 	log_policy_loaded(&l, &p, &plan);
 	log_reload_refused(&l, "/etc/thpd/thpd.conf:7: unknown key 'x'\n");
