@@ -160,10 +160,10 @@ check_subset 'zsh completes no option that thpd does not have' "$tmp/zsh-options
 THPD=${THPD:-${THPCTL%/*}/thpd}
 if [ -x "$THPD" ]; then
 	"$THPD" --help 2>&1 | sed -n 's/^  *\(-.*\)$/\1/p' | sed 's/   *.*//' | option_words \
-		>"$tmp/options"
-	check_subset 'thpd(8) has every option' "$tmp/options" "$tmp/thpd-options"
+		>"$tmp/thpd-help"
+	check_subset 'thpd(8) has every option' "$tmp/thpd-help" "$tmp/thpd-options"
 	check_subset 'thpd(8) has no option that thpd does not have' "$tmp/thpd-options" \
-		"$tmp/options"
+		"$tmp/thpd-help"
 fi
 
 # --- completion for bash, run

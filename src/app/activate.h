@@ -4,7 +4,9 @@
 
 #include <sys/types.h>
 
-/* A helper program and the socket that it is reached by, where no service manager looks after it. */
+/*
+ * A helper program and the socket that it is reached by, where no service manager looks after it.
+ */
 struct activated {
 	const char *program; /* its path */
 	const char *socket;

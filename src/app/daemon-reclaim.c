@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Giving back memory beside the loop: at a limited rate it can take minutes, and is done by the helper,
- * one process after the other, over a connection of its own.
+ * Giving back memory beside the loop: at a limited rate it can take minutes, and is done by the
+ * helper, one process after the other, over a connection of its own.
  */
 #include "app/daemon.h"
 

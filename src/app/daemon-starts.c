@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Services that start: what systemd knows of their programs becomes a table, and thpd-starts does the
- * rest. Units of whose programs systemd knows nothing are seen by their groups, and looked at.
+ * Services that start: what systemd knows of their programs becomes a table, and thpd-starts does
+ * the rest. Units of whose programs systemd knows nothing are seen by their groups, and looked at.
  */
 #include "app/daemon.h"
 

@@ -6,7 +6,9 @@
 #include "app/helper-wire.h"
 #include "engine/privileged.h"
 
-/* The way to the privileged helper; connected when it is first needed, and anew when it was lost. */
+/*
+ * The way to the privileged helper; connected when it is first needed, and anew when it was lost.
+ */
 struct helper {
 	int fd;		      /* -1: not connected */
 	int error;	      /* of the last call: 0, or why there was no answer */

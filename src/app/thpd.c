@@ -10,14 +10,14 @@
 
 static const char help_text[] =
 	"Usage: thpd [OPTION]...\n"
-	"Keeps transparent huge pages at a policy, from now on: those of the host, and those of services.\n"
+	"Keeps transparent huge pages at a policy from now on: the host's, and those of services.\n"
 	"Is started by thpd.service; runs in the foreground.\n"
 	"\n"
 	"      --policy PATH   use this file, or directory laid out as /etc/thpd; may be repeated\n"
 	"      --role NAME     take this role, whatever the host says\n"
-	"      --helpers DIR   where thpd-helper and thpd-starts are, if no service manager starts them\n"
+	"      --helpers DIR   where thpd-helper and thpd-starts are, if there is no systemd\n"
 	"  -v, --verbose       log what is of use to find a fault, too\n"
-	"      --reload        have the running daemon load its policy anew, and wait for the result\n"
+	"      --reload        have the running daemon load its policy anew, and wait\n"
 	"  -h, --help          show this help\n"
 	"  -V, --version       show the version\n"
 	"\n"
@@ -83,8 +83,7 @@ static int parse(int argc, char **argv, struct cli *cli, bool *ret_reload)
 	if (optind < argc)
 		return usage("takes no arguments");
 	if (*ret_reload && (cli->policy.n > 0 || cli->role))
-		return usage(
-			"--reload loads what the daemon was started with, and takes no other option");
+		return usage("--reload takes no other option");
 	return -1;
 }
 

@@ -7,9 +7,9 @@
 #include "sys/root.h"
 
 /*
- * What is done to running processes, and takes more rights than all the rest: by this process itself, or
- * by one at the other end of a socket. Each returns as the function of its name does: inject(),
- * proc_exe(), reclaim_process().
+ * What is done to running processes, and takes more rights than all the rest: by this process
+ * itself, or by one at the other end of a socket. Each returns as the function of its name does:
+ * inject(), proc_exe(), reclaim_process().
  */
 struct privileged {
 	int (*inject)(void *data, const struct inject_request *requests, size_t n,

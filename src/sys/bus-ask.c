@@ -29,8 +29,8 @@ static int call(struct bus *b, sd_bus_slot **slot, sd_bus_message_handler_t hand
  * @patterns: of the units that are wanted
  * @n: number of patterns; many are not told: the manager would take long to choose by them
  *
- * The manager takes a `\` for a byte like any other (FNM_NOESCAPE): a pattern with one is cut there,
- * and so matches more. What it matches really is looked at here, in any case.
+ * The manager takes a `\` for a byte like any other (FNM_NOESCAPE): a pattern with one is cut
+ * there, and so matches more. What it matches really is looked at here, in any case.
  *
  * Return: 0; -ENOMEM.
  */

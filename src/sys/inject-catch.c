@@ -57,7 +57,8 @@ static enum seen look(struct tracer *t, int options)
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
 			/*
 			 * Taken, for one that has got another number by it cannot be spoken to else
-			 * (looks_like_a_spurious_pid(), kernel/ptrace.c); no signal is lost by that.
+			 * (looks_like_a_spurious_pid(), kernel/ptrace.c); no signal is lost by
+			 * that.
 			 */
 			(void)waitpid(info.si_pid, &status, __WALL | __WNOTHREAD | WNOHANG);
 			return SEEN_EXEC;
@@ -226,8 +227,8 @@ static int follow_exec(struct tracer *t, struct inject_catch *c)
  * @c: which one; gets what has come of it
  *
  * The calling thread must end then, for that is what lets the process go; and another one may call
- * inject_catch_expire(). If the exec waits for `seized` (fanotify's FAN_OPEN_EXEC_PERM), the flag is
- * set before the first instruction. Else the program may run already, and is interrupted.
+ * inject_catch_expire(). If the exec waits for `seized` (fanotify's FAN_OPEN_EXEC_PERM), the flag
+ * is set before the first instruction. Else the program may run already, and is interrupted.
  *
  * Needs what inject() needs. Whatever becomes of the caller, the program begins as if nothing had
  * been, but for what is said of filters there.

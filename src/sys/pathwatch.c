@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program is replaced by a rename over it, or by a link that leads elsewhere. Both are new names in
- * a directory; so it is the directories that are watched, for certain names.
+ * A program is replaced by a rename over it, or by a link that leads elsewhere. Both are new names
+ * in a directory; so it is the directories that are watched, for certain names.
  */
 #include "sys/pathwatch.h"
 
@@ -54,7 +54,10 @@ static int watch_name(struct path_watch *w, const char *dir, const char *name)
 	return n->name ? 0 : -ENOMEM;
 }
 
-/* The name in its directory; where there is none, the directory in its own, and so on. @path: spoilt */
+/*
+ * The name in its directory; where there is none, the directory in its own, and so on. @path:
+ * spoilt
+ */
 static int watch_deepest(struct path_watch *w, char *path)
 {
 	for (;;) {
