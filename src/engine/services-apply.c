@@ -52,7 +52,7 @@ static void judge(const struct root *root, struct plan *plan, struct plan_proc *
 		[INJECT_DIFFERS] = { OUTCOME_REJECTED,
 				     "the kernel took the flag, but reads back another one" },
 		[INJECT_FULL] = { OUTCOME_FAILED,
-				  "tracers were killed in it too often; it can be set when it was restarted" },
+				  "tracers were killed in it too often: restart it" },
 		[INJECT_UNFINISHED] = { OUTCOME_FAILED, "the tracing process was ended" },
 	};
 
