@@ -47,7 +47,18 @@ static void set_state(struct bus *b, enum bus_state state, int error)
 		b->callbacks.state(state, error, b->data);
 }
 
-/** bus_disconnect() - ends the connection, and all that is asked */
+/** bus_bury() - closes the connection that was given up */
+void bus_bury(struct bus *b)
+{
+	if (b->dead)
+		sd_bus_close(b->dead);
+	b->dead = sd_bus_unref(b->dead);
+}
+
+/**
+ * bus_disconnect() - gives up the connection, and all that is asked
+ * @b: the bus; its timer for a retry is to be armed, which closes the connection
+ */
 void bus_disconnect(struct bus *b)
 {
 	for (size_t i = 0; i < b->n_units; i++)
@@ -56,11 +67,12 @@ void bus_disconnect(struct bus *b)
 		continue;
 	b->in_flight = 0;
 	b->units_slot = sd_bus_slot_unref(b->units_slot);
-	b->files_slot = sd_bus_slot_unref(b->files_slot);
+	b->path_slot = sd_bus_slot_unref(b->path_slot);
 	b->filter = sd_bus_slot_unref(b->filter);
 	if (b->bus)
-		sd_bus_close(b->bus);
-	b->bus = sd_bus_unref(b->bus);
+		b->dead =
+			b->bus; /* there is no second one: no connection is made before it is closed */
+	b->bus = NULL;
 	b->reloading = false;
 	b->relist_since = 0;
 	(void)sd_event_source_set_enabled(b->relist, SD_EVENT_OFF);
@@ -76,7 +88,8 @@ void bus_disconnect(struct bus *b)
 void bus_fail(struct bus *b, int error)
 {
 	bus_disconnect(b);
-	bus_at(b->retry, bus_now() + b->retry_delay);
+	b->retry_at = bus_now() + b->retry_delay;
+	bus_at(b->retry, b->dead ? 0 : b->retry_at);
 	b->retry_delay = b->retry_delay < RETRY_MAX / 2 ? 2 * b->retry_delay : RETRY_MAX;
 	set_state(b, BUS_LOST, error);
 }
@@ -92,7 +105,7 @@ static void tell_news(struct bus *b)
 /** bus_settle() - looks whether there is something to tell; after every change */
 void bus_settle(struct bus *b)
 {
-	bool busy = b->units_slot || b->files_slot || b->in_flight > 0 || b->due;
+	bool busy = b->units_slot || b->path_slot || b->in_flight > 0 || b->due;
 	uint64_t when = b->notified + (busy ? NEWS_BUSY : NEWS);
 
 	if (b->state != BUS_CONNECTED) {
@@ -257,6 +270,11 @@ int bus_on_retry(sd_event_source *s, uint64_t usec, void *data)
 	struct bus *b = data;
 	int r;
 
+	if (b->dead) {
+		bus_bury(b);
+		bus_at(b->retry, b->retry_at);
+		return 0;
+	}
 	if (b->bus || b->n_patterns == 0)
 		return 0;
 	if (b->probe && sd_booted() == 0) {
