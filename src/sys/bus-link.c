@@ -18,6 +18,8 @@
 /* A new list waits until so long after the last reason for it, and so long after the first. */
 #define QUIET (50 * MS)
 #define QUIET_MAX (500 * MS)
+/* So many questions can be in flight before a new unit has to wait for its turn. */
+#define AT_ONCE_MAX 64
 /* News are told not more often than that: while more is on its way, and at all. */
 #define NEWS_BUSY (50 * MS)
 #define NEWS (5 * MS)
@@ -70,8 +72,7 @@ void bus_disconnect(struct bus *b)
 	b->path_slot = sd_bus_slot_unref(b->path_slot);
 	b->filter = sd_bus_slot_unref(b->filter);
 	if (b->bus)
-		b->dead =
-			b->bus; /* there is no second one: no connection is made before it is closed */
+		b->dead = b->bus; /* the only one: nothing is connected before it is closed */
 	b->bus = NULL;
 	b->reloading = false;
 	b->relist_since = 0;
@@ -183,6 +184,10 @@ static int unit_new(struct bus *b, const char *name)
 	if (u->slot)
 		return 0;
 	u->named = named;
+	if (b->in_flight >= AT_ONCE_MAX) {
+		bus_unit_due(u);
+		return 0;
+	}
 	if (u->asked > 0 && bus_now() - u->asked < BUS_OUR_OWN)
 		return bus_ask_if_loaded(u);
 	return bus_ask(u);

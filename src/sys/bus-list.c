@@ -16,8 +16,8 @@
  * @patterns: of the units that are wanted
  * @n: number of patterns; many are not told: the manager would take long to choose by them
  *
- * The manager takes a `\` for a byte like any other (FNM_NOESCAPE): a pattern with one is cut there,
- * and so matches more. What it matches really is looked at here, in any case.
+ * The manager takes a `\` for a byte like any other (FNM_NOESCAPE): a pattern with one is cut
+ * there, and so matches more. What it matches really is looked at here, in any case.
  *
  * Return: 0; -ENOMEM.
  */
