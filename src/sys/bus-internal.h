@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of the bus share: bus-link.c connects, bus-ask.c asks,
+/* What the parts of the bus share: bus-link.c connects, bus-list.c and
+ * bus-ask.c ask,
  * bus-answer.c reads, bus-units.c keeps. */
 #ifndef THPD_SYS_BUS_INTERNAL_H
 #define THPD_SYS_BUS_INTERNAL_H
@@ -13,6 +14,7 @@
 #define MANAGER_DEST "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
+#define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 #define SERVICE_INTERFACE "org.freedesktop.systemd1.Service"
 
 /* A service that a pattern matches, or that may be in a slice that one matches. */
@@ -42,10 +44,11 @@ struct bus {
 	struct bus_stats stats;
 
 	sd_bus *bus;
+	sd_bus *dead; /* given up, to be closed from the loop: not while it calls us */
 	sd_bus_slot *filter;
-	sd_bus_slot *units_slot, *files_slot; /* calls in flight for the list */
+	sd_bus_slot *units_slot, *path_slot; /* calls in flight for the list */
 	sd_event_source *retry, *relist, *notify;
-	uint64_t retry_delay;
+	uint64_t retry_delay, retry_at;
 	uint64_t relist_since; /* when the first reason for a new list came; 0: there is none */
 	uint64_t notified;
 	bool reloading, changed;
@@ -72,6 +75,7 @@ struct bus {
 
 /* bus-link.c */
 void bus_at(sd_event_source *timer, uint64_t when);
+void bus_bury(struct bus *b);
 void bus_disconnect(struct bus *b);
 void bus_relist_soon(struct bus *b, uint64_t delay);
 int bus_on_notify(sd_event_source *s, uint64_t usec, void *data);
@@ -82,11 +86,16 @@ void bus_settle(struct bus *b);
 void bus_fail(struct bus *b, int error);
 
 /* bus-ask.c */
-int bus_make_wire(struct bus *b, const char *const *patterns, size_t n);
-int bus_list(struct bus *b);
+int bus_call(struct bus *b, sd_bus_slot **slot, sd_bus_message_handler_t handler, void *data,
+	     sd_bus_message *m, int r);
+sd_bus_slot *bus_answered(struct bus *b, sd_bus_slot *slot);
 int bus_ask(struct bus_unit *u);
 int bus_ask_if_loaded(struct bus_unit *u);
 void bus_pump(struct bus *b);
+
+/* bus-list.c */
+int bus_make_wire(struct bus *b, const char *const *patterns, size_t n);
+int bus_list(struct bus *b);
 
 /* bus-answer.c */
 int bus_answer_programs(struct bus_unit *u, sd_bus_message *m);

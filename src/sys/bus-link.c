@@ -18,6 +18,8 @@
 /* A new list waits until so long after the last reason for it, and so long after the first. */
 #define QUIET (50 * MS)
 #define QUIET_MAX (500 * MS)
+/* So many questions can be in flight before a new unit has to wait for its turn. */
+#define AT_ONCE_MAX 64
 /* News are told not more often than that: while more is on its way, and at all. */
 #define NEWS_BUSY (50 * MS)
 #define NEWS (5 * MS)
@@ -47,7 +49,18 @@ static void set_state(struct bus *b, enum bus_state state, int error)
 		b->callbacks.state(state, error, b->data);
 }
 
-/** bus_disconnect() - ends the connection, and all that is asked */
+/** bus_bury() - closes the connection that was given up */
+void bus_bury(struct bus *b)
+{
+	if (b->dead)
+		sd_bus_close(b->dead);
+	b->dead = sd_bus_unref(b->dead);
+}
+
+/**
+ * bus_disconnect() - gives up the connection, and all that is asked
+ * @b: the bus; its timer for a retry is to be armed, which closes the connection
+ */
 void bus_disconnect(struct bus *b)
 {
 	for (size_t i = 0; i < b->n_units; i++)
@@ -56,11 +69,11 @@ void bus_disconnect(struct bus *b)
 		continue;
 	b->in_flight = 0;
 	b->units_slot = sd_bus_slot_unref(b->units_slot);
-	b->files_slot = sd_bus_slot_unref(b->files_slot);
+	b->path_slot = sd_bus_slot_unref(b->path_slot);
 	b->filter = sd_bus_slot_unref(b->filter);
 	if (b->bus)
-		sd_bus_close(b->bus);
-	b->bus = sd_bus_unref(b->bus);
+		b->dead = b->bus; /* the only one: nothing is connected before it is closed */
+	b->bus = NULL;
 	b->reloading = false;
 	b->relist_since = 0;
 	(void)sd_event_source_set_enabled(b->relist, SD_EVENT_OFF);
@@ -76,7 +89,8 @@ void bus_disconnect(struct bus *b)
 void bus_fail(struct bus *b, int error)
 {
 	bus_disconnect(b);
-	bus_at(b->retry, bus_now() + b->retry_delay);
+	b->retry_at = bus_now() + b->retry_delay;
+	bus_at(b->retry, b->dead ? 0 : b->retry_at);
 	b->retry_delay = b->retry_delay < RETRY_MAX / 2 ? 2 * b->retry_delay : RETRY_MAX;
 	set_state(b, BUS_LOST, error);
 }
@@ -92,7 +106,7 @@ static void tell_news(struct bus *b)
 /** bus_settle() - looks whether there is something to tell; after every change */
 void bus_settle(struct bus *b)
 {
-	bool busy = b->units_slot || b->files_slot || b->in_flight > 0 || b->due;
+	bool busy = b->units_slot || b->path_slot || b->in_flight > 0 || b->due;
 	uint64_t when = b->notified + (busy ? NEWS_BUSY : NEWS);
 
 	if (b->state != BUS_CONNECTED) {
@@ -170,6 +184,10 @@ static int unit_new(struct bus *b, const char *name)
 	if (u->slot)
 		return 0;
 	u->named = named;
+	if (b->in_flight >= AT_ONCE_MAX) {
+		bus_unit_due(u);
+		return 0;
+	}
 	if (u->asked > 0 && bus_now() - u->asked < BUS_OUR_OWN)
 		return bus_ask_if_loaded(u);
 	return bus_ask(u);
@@ -257,6 +275,11 @@ int bus_on_retry(sd_event_source *s, uint64_t usec, void *data)
 	struct bus *b = data;
 	int r;
 
+	if (b->dead) {
+		bus_bury(b);
+		bus_at(b->retry, b->retry_at);
+		return 0;
+	}
 	if (b->bus || b->n_patterns == 0)
 		return 0;
 	if (b->probe && sd_booted() == 0) {

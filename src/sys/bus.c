@@ -83,6 +83,8 @@ int bus_want(struct bus *b, const char *const *patterns, size_t n)
 		b->slices |= may_match_slice(patterns[i]);
 	if (r < 0 || n == 0) {
 		bus_disconnect(b);
+		b->retry_at = 0;
+		bus_at(b->retry, 0);
 		b->round++;
 		bus_units_sweep(b);
 		b->changed = false;
@@ -139,12 +141,13 @@ void bus_stats(const struct bus *b, struct bus_stats *ret)
 	*ret = b->stats;
 }
 
-/** bus_close() - ends the connection and forgets all; NULL is allowed */
+/** bus_close() - ends the connection and forgets all; not out of a callback; NULL is allowed */
 void bus_close(struct bus *b)
 {
 	if (!b)
 		return;
 	bus_disconnect(b);
+	bus_bury(b);
 	b->round++;
 	bus_units_sweep(b);
 	free(b->units);

@@ -135,9 +135,7 @@ static int follow(struct unitwatch *w, struct watch *dir)
 	struct dirent *e;
 	DIR *d;
 
-	/*
-	 * The list may move, and with it whoever is in it: what is found needs a path of its own.
-	 */
+	/* The list may move, and with it who is in it: what is found needs a path of its own. */
 	copy.path = strdup(dir->path);
 	r = fd < 0 ? fd : !copy.path ? -ENOMEM : add_watch(w, fd, dir);
 	if (r < 0)

@@ -17,7 +17,7 @@ struct unit {
 	const char *name, *load, *slice, *user, *root_directory, *root_image;
 	const char *exec[3];
 	int dynamic;
-	bool installed, hidden; /* has a file; is not loaded */
+	bool hidden; /* is not loaded */
 };
 
 static sd_event *event;
@@ -102,23 +102,16 @@ static void answer_get_all(sd_bus_message *call, const struct unit *u)
 	sd_bus_message_unref(m);
 }
 
-static void answer_list(sd_bus_message *call, bool files)
+static void answer_list(sd_bus_message *call)
 {
 	sd_bus_message *m = NULL;
 
 	ck_assert_int_ge(sd_bus_message_new_method_return(call, &m), 0);
-	ck_assert_int_ge(sd_bus_message_open_container(m, 'a', files ? "(ss)" : "(ssssssouso)"), 0);
+	ck_assert_int_ge(sd_bus_message_open_container(m, 'a', "(ssssssouso)"), 0);
 	for (size_t i = 0; i < n_units; i++) {
 		const struct unit *u = &units[i];
-		_cleanup_arena_ struct arena a = { 0 };
 
-		if (files && u->installed)
-			ck_assert_int_ge(sd_bus_message_append(m, "(ss)",
-							       arena_printf(&a, "/usr/lib/%s",
-									    u->name),
-							       "static"),
-					 0);
-		if (!files && !u->hidden)
+		if (!u->hidden)
 			ck_assert_int_ge(sd_bus_message_append(m, "(ssssssouso)", u->name, "",
 							       u->load, "inactive", "dead", "",
 							       "/x", 0, "", "/"),
@@ -127,6 +120,19 @@ static void answer_list(sd_bus_message *call, bool files)
 	ck_assert_int_ge(sd_bus_message_close_container(m), 0);
 	ck_assert_int_ge(sd_bus_send(NULL, m, NULL), 0);
 	sd_bus_message_unref(m);
+}
+
+static int answer_path(sd_bus_message *call)
+{
+	sd_bus_message *m = NULL;
+
+	ck_assert_int_ge(sd_bus_message_new_method_return(call, &m), 0);
+	ck_assert_int_ge(sd_bus_message_append(m, "v", "as", 3, "/etc/systemd/system", "/none",
+					       "/usr/lib/systemd/system"),
+			 0);
+	ck_assert_int_ge(sd_bus_send(NULL, m, NULL), 0);
+	sd_bus_message_unref(m);
+	return 1;
 }
 
 static int on_call(sd_bus_message *m, void *data, sd_bus_error *error)
@@ -138,12 +144,14 @@ static int on_call(sd_bus_message *m, void *data, sd_bus_error *error)
 		return 0;
 	if (streq(member, "Subscribe"))
 		return sd_bus_reply_method_return(m, NULL);
-	if (startswith(member, "ListUnit")) {
+	if (streq(member, "Get") && streq(sd_bus_message_get_path(m), MANAGER_PATH))
+		return answer_path(m);
+	if (streq(member, "ListUnitsByPatterns")) {
 		if (how == NO_LIST)
 			return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED, "no");
 		if (how == WRONG_LIST)
 			return sd_bus_reply_method_return(m, "s", "no list");
-		answer_list(m, streq(member, "ListUnitFilesByPatterns"));
+		answer_list(m);
 		return 1;
 	}
 	if (streq(member, "GetUnit")) {
@@ -372,22 +380,38 @@ START_TEST(below_another_root)
 }
 END_TEST
 
+static void add_file(const char *name, const char *content)
+{
+	tree_add(root.path, arena_printf(&scratch, "/usr/lib/systemd/system/%s", name), content);
+}
+
 START_TEST(files_that_are_not_loaded)
 {
-	struct unit *u = add_unit("a.service", "/a");
+	static const char *const names[] = { "a.service",    "linked.service", "alias.service",
+					     "mask.service", "gone.service",   "t@.service" };
+	static const char *const contents[] = {
+		"", "-> /opt/linked.service", "-> a.service", "-> /dev/null", "", ""
+	};
 
-	u->installed = u->hidden = true;
-	add_unit("t@.service", "/t")->installed = true;
-	units[1].hidden = true;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		add_file(names[i], contents[i]);
+		if (!streq(names[i], "gone.service"))
+			add_unit(names[i], "/x")->hidden = true;
+	}
 	add_unit("t@1.service", "/t");
-	connect_and("*.service", NULL);
-	ck_assert_str_eq(programs(), "a.service system.slice /a /a root\n"
+	tree_add(root.path, "/etc/systemd/system/other.service", "");
+	tree_add(root.path, "/etc/systemd/system/a.service", "");
+	connect_and("[a-n]*.service", "t@*.service");
+	ck_assert_str_eq(programs(), "a.service system.slice /x /x root\n"
+				     "linked.service system.slice /x /x root\n"
 				     "t@1.service system.slice /t /t root\n");
+	ck_assert_uint_eq(n_get_all, 4);
 	/* One that is only unloaded stays, an instance does not. */
 	signal_unit("UnitRemoved", "a.service");
 	signal_unit("UnitRemoved", "t@1.service");
 	run_until(n_news == 2);
-	ck_assert_str_eq(programs(), "a.service system.slice /a /a root\n");
+	ck_assert_str_eq(programs(), "a.service system.slice /x /x root\n"
+				     "linked.service system.slice /x /x root\n");
 }
 END_TEST
 
@@ -627,8 +651,11 @@ START_TEST(thousand_units)
 	struct bus_stats st;
 
 	for (int i = 0; i < 1000; i++) {
-		add_unit(arena_printf(&scratch, "u%d.service", i), "/u")->installed = true;
-		add_unit(arena_printf(&scratch, "other%d.service", i), "/o")->installed = true;
+		const char *name = arena_printf(&scratch, "u%d.service", i);
+
+		add_unit(name, "/u")->hidden = i % 2;
+		add_file(name, "");
+		add_unit(arena_printf(&scratch, "other%d.service", i), "/o");
 	}
 	connect_and("u*.service", NULL);
 	bus_stats(bus, &st);
