@@ -50,5 +50,5 @@ fi
 is "after make uninstall, /usr is as before" "$(grep '^/usr/' /t/left)" ""
 is "nothing of ours is in /etc or /var" "$(grep -i thp /t/left)" ""
 is "no unit of ours is known" "$(systemctl list-units --all --plain --no-legend 'thpd-[!t]*')" ""
-is "none has failed" "$(systemctl --failed --plain --no-legend)" ""
+is "nothing has failed" "$(systemctl --failed --plain --no-legend)" ""
 finish
