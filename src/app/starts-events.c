@@ -15,6 +15,7 @@
 #include "sys/units.h"
 
 #define STACK_SIZE ((size_t)128 * 1024)
+#define LOOK_MS 10
 #define DEAD_NS (200 * STARTS_NS_PER_MS)
 
 /** starts_now() - monotonic time in nanoseconds */
@@ -140,13 +141,18 @@ static uint64_t see_to_open(struct starts *s)
 	return oldest;
 }
 
-/* Returns what poll(2) wants, in milliseconds. */
+/*
+ * Returns what poll(2) wants, in milliseconds. Nobody tells us that a worker has answered: we look
+ * again soon, or the timer would end us.
+ */
 static int until(const struct starts *s, uint64_t oldest)
 {
 	const uint64_t now = starts_now(), at = oldest + s->bound_ns;
 
 	if (!oldest)
 		return -1;
+	if (at >= now + LOOK_MS * STARTS_NS_PER_MS)
+		return LOOK_MS;
 	return at <= now ? 0 : (int)((at - now + STARTS_NS_PER_MS - 1) / STARTS_NS_PER_MS);
 }
 

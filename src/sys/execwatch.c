@@ -46,8 +46,10 @@ const char *const exec_refusal_words[] = {
  */
 int exec_watch_open(enum exec_mode mode)
 {
-	unsigned int flags = FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID |
-			     (mode == EXEC_GATE ? FAN_CLASS_CONTENT : FAN_CLASS_NOTIF);
+	/* One that does not wait may have another number already when it is looked at. */
+	unsigned int flags = FAN_CLOEXEC | FAN_NONBLOCK |
+			     (mode == EXEC_GATE ? FAN_CLASS_CONTENT | FAN_REPORT_TID :
+						  FAN_CLASS_NOTIF);
 	int fd = fanotify_init(flags, O_RDONLY | O_CLOEXEC | O_LARGEFILE);
 
 	return fd < 0 ? -errno : fd;

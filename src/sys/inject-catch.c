@@ -13,6 +13,7 @@
 #include "sys/inject-catch.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@
 
 #define GRACE_NS 500000 /* for an exec to end that was on its way when its thread was seized */
 #define LOOK_NS 20000
+#define TRIES 3
 #define LOOK_AGAIN_NS 1000000
 
 enum seen { SEEN_NOTHING, SEEN_EXEC, SEEN_STOP, SEEN_GONE };
@@ -120,6 +122,18 @@ static bool has_it(const struct tracer *t)
 	return t->request->flag == THP_FLAG_DISABLE && t->target.thp_enabled == 0;
 }
 
+/* The thread that is kept runs where we do, so each of its stops is but a switch to us. */
+static void follow(int32_t cpu)
+{
+	cpu_set_t cpus;
+
+	if (cpu < 0 || cpu >= CPU_SETSIZE)
+		return;
+	CPU_ZERO(&cpus);
+	CPU_SET((size_t)cpu, &cpus);
+	(void)sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
 /* From PTRACE_EVENT_EXEC to the release. */
 static int at_exec(struct tracer *t)
 {
@@ -135,6 +149,7 @@ static int at_exec(struct tracer *t)
 		return tracer_result(r);
 	/* While it is on its way there. */
 	r = prepare(t, pid);
+	follow(t->target.cpu);
 	t->target.tid = pid;
 	e = tracer_wait_interrupted(t);
 	if (e != 0)
@@ -248,11 +263,17 @@ int inject_catch(struct inject_catch *c)
 	t.target.pid = t.target.tid = c->tid;
 	t.before.nr = -1;
 	c->answer = (struct inject_answer){ .before = -1, .now = -1 };
-	r = (int)tracer_trace(&t, PTRACE_SEIZE, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC);
-	c->seized(c);
-	if (r < 0)
-		c->answer.error = -r;
-	r = r == -EPERM ? INJECT_FORBIDDEN : r < 0 ? tracer_result(r) : follow_exec(&t, c);
+	for (int tries = 0;; tries++) {
+		t.target.tid = c->tid;
+		r = (int)tracer_trace(&t, PTRACE_SEIZE, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC);
+		if (tries == 0)
+			c->seized(c);
+		c->answer.error = r < 0 ? -r : 0;
+		r = r == -EPERM ? INJECT_FORBIDDEN : r < 0 ? tracer_result(r) : follow_exec(&t, c);
+		/* The first thread ends when another one makes the exec, and then is that one. */
+		if (r != INJECT_GONE || c->waited || tries >= TRIES)
+			break;
+	}
 	c->set_ns = tracer_now();
 	if (t.target.start) {
 		c->pid = t.target.pid;
