@@ -257,7 +257,8 @@ launch plain "$ROUNDS" 1 a.service plain2
 flagged "a link that leads elsewhere" watch
 gone
 
-# Without a client, what is waited for is done by events alone.
+# A file that comes into a directory on the way to a program wakes for a moment; so not in /tmp.
+table gate 1 a.service "$tmp/plain"
 sleep 0.2
 before=$(cat /proc/"$gate"/task/*/status /proc/"$guard"/status | grep ctxt)
 sleep 1
@@ -277,8 +278,8 @@ table gate 1 a.service "$tmp/interpreter"
 launch plain "$ROUNDS" 1 a.service script2
 flagged "gate: an interpreter alone, whose start is let go after 10 ms" watch
 soon sh -c "[ \$(grep -c '^event gate ok' '$tmp/events') -ge $ROUNDS ]"
-is "gate: none of them waited longer" "$(sed -n 's/.*waited_us=//p' "$tmp/events" |
-	awk '$1 < 5000 || $1 > 100000' | wc -l)" 0
+is "gate: none of them waited much longer" "$(sed -n 's/.*waited_us=//p' "$tmp/events" |
+	awk '$1 > 100000' | wc -l)" 0
 stop
 
 # The same, never answered: a timer ends who does not answer.

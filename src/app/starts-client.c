@@ -138,8 +138,8 @@ static size_t size_of(uint32_t type)
  * @c: connected
  * @ret: the message; its texts terminated
  *
- * Return: 1; 0 when there is none just now; -ECONNRESET when the other end is gone; -EBADMSG; another
- * negative errno.
+ * Return: 1; 0 when there is none just now; -ECONNRESET when the other end is gone; -EBADMSG;
+ * another negative errno.
  */
 int starts_client_read(struct starts_client *c, union starts_message *ret)
 {

@@ -16,6 +16,7 @@
 
 #define STACK_SIZE ((size_t)128 * 1024)
 #define LOOK_MS 10
+#define TRIES 5
 #define DEAD_NS (200 * STARTS_NS_PER_MS)
 
 /** starts_now() - monotonic time in nanoseconds */
@@ -68,10 +69,14 @@ static const struct starts_prog *look_up(const struct starts *s, const struct ex
 	const struct starts_table *t = __atomic_load_n(&s->table, __ATOMIC_ACQUIRE);
 	const struct root host = ROOT_LIVE;
 	const struct starts_prog *p;
+	int tries = 0, r;
 
 	if (!t || e->tid <= 1 || in_hand(s, e->tid))
 		return NULL;
-	if (unit_name_of(&host, e->tid, unit, size) < 0)
+	/* While a process gets another first thread by an exec, it is not found for a moment. */
+	while ((r = unit_name_of(&host, e->tid, unit, size)) == -ESRCH && tries++ < TRIES)
+		;
+	if (r < 0)
 		*unit = '\0';
 	p = starts_table_find(t, &e->file, unit);
 	return p && p->mode == mode ? p : NULL;

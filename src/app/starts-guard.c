@@ -64,8 +64,8 @@ int starts_guard_fork(void)
 }
 
 /**
- * starts_guard_protect() - no page of ours is ever waited for, and we are the last to be chosen when
- * memory is short
+ * starts_guard_protect() - no page of ours is ever waited for, and we are the last to be chosen
+ * when memory is short
  *
  * Not -1000: in a group with a memory limit, where nobody else can be killed, that would leave us
  * waiting for memory, or the kernel with none to open the program for us, which denies the exec.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads that catch starts. Each is made beforehand, catches one, and ends; the one thread that
- * reads events never waits for any of them.
+ * The threads that catch starts. Each is made beforehand, catches one, and ends; the one thread
+ * that reads events never waits for any of them.
  */
 #include "app/starts-pool.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who starts which program, by fanotify(7) marks on the programs' inodes. An event on a file that is
- * not marked costs nothing.
+ * Who starts which program, by fanotify(7) marks on the programs' inodes. An event on a file that
+ * is not marked costs nothing.
  */
 #include "sys/execwatch.h"
 
@@ -152,7 +152,7 @@ static bool is_vital_file(const struct stat *st)
 	return false;
 }
 
-/* Where an open may wait for another machine, or another process: nfs cifs smb2 fuse ceph 9p afs. */
+/* Where an open may wait for another machine, or process: nfs cifs smb2 fuse ceph 9p afs. */
 static bool is_remote(int fd)
 {
 	static const uint32_t types[] = { NFS_SUPER_MAGIC, 0xff534d42, 0xfe534d42, 0x65735546,

@@ -25,7 +25,8 @@
 
 #define GRACE_NS 500000 /* for an exec to end that was on its way when its thread was seized */
 #define LOOK_NS 20000
-#define TRIES 3
+#define TRY_AGAIN_NS 100000
+#define TRIES 20
 #define LOOK_AGAIN_NS 1000000
 
 enum seen { SEEN_NOTHING, SEEN_EXEC, SEEN_STOP, SEEN_GONE };
@@ -58,7 +59,7 @@ static enum seen look(struct tracer *t, int options)
 		status = info.si_status << 8 | 0x7f;
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
 			/*
-			 * Taken, for one that has got another number by it cannot be spoken to else
+			 * Taken, else one that has got another number by it cannot be spoken to
 			 * (looks_like_a_spurious_pid(), kernel/ptrace.c); no signal is lost by that.
 			 */
 			(void)waitpid(info.si_pid, &status, __WALL | __WNOTHREAD | WNOHANG);
@@ -228,7 +229,7 @@ static int follow_exec(struct tracer *t, struct inject_catch *c)
 			continue;
 		if (tracer_now() >= next || (next == began + GRACE_NS && runs(c))) {
 			r = at_work(t, c);
-			if (r != INJECT_BUSY || c->late)
+			if (r != INJECT_BUSY)
 				return r;
 			next = tracer_now() + LOOK_AGAIN_NS;
 		}
@@ -241,8 +242,8 @@ static int follow_exec(struct tracer *t, struct inject_catch *c)
  * @c: which one; gets what has come of it
  *
  * The calling thread must end then, for that is what lets the process go; and another one may call
- * inject_catch_expire(). If the exec waits for `seized` (fanotify's FAN_OPEN_EXEC_PERM), the flag is
- * set before the first instruction. Else the program may run already, and is interrupted.
+ * inject_catch_expire(). If the exec waits for `seized` (fanotify's FAN_OPEN_EXEC_PERM), the flag
+ * is set before the first instruction. Else the program may run already, and is interrupted.
  *
  * Needs what inject() needs. Whatever becomes of the caller, the program begins as if nothing had
  * been, but for what is said of filters there.
@@ -270,9 +271,13 @@ int inject_catch(struct inject_catch *c)
 			c->seized(c);
 		c->answer.error = r < 0 ? -r : 0;
 		r = r == -EPERM ? INJECT_FORBIDDEN : r < 0 ? tracer_result(r) : follow_exec(&t, c);
-		/* The first thread ends when another one makes the exec, and then is that one. */
-		if (r != INJECT_GONE || c->waited || tries >= TRIES)
+		/*
+		 * The first thread ends when another one makes the exec, and then is that one.
+		 * Meanwhile it cannot be traced (ptrace_attach(), kernel/ptrace.c).
+		 */
+		if ((r != INJECT_GONE && r != INJECT_FORBIDDEN) || c->waited || tries >= TRIES)
 			break;
+		pause_ns(TRY_AGAIN_NS);
 	}
 	c->set_ns = tracer_now();
 	if (t.target.start) {
