@@ -15,6 +15,8 @@
 #include "sys/units.h"
 
 #define STACK_SIZE ((size_t)128 * 1024)
+#define LOOK_MS 10
+#define TRIES 5
 #define DEAD_NS (200 * STARTS_NS_PER_MS)
 
 /** starts_now() - monotonic time in nanoseconds */
@@ -67,10 +69,14 @@ static const struct starts_prog *look_up(const struct starts *s, const struct ex
 	const struct starts_table *t = __atomic_load_n(&s->table, __ATOMIC_ACQUIRE);
 	const struct root host = ROOT_LIVE;
 	const struct starts_prog *p;
+	int tries = 0, r;
 
 	if (!t || e->tid <= 1 || in_hand(s, e->tid))
 		return NULL;
-	if (unit_name_of(&host, e->tid, unit, size) < 0)
+	/* While a process gets another first thread by an exec, it is not found for a moment. */
+	while ((r = unit_name_of(&host, e->tid, unit, size)) == -ESRCH && tries++ < TRIES)
+		;
+	if (r < 0)
 		*unit = '\0';
 	p = starts_table_find(t, &e->file, unit);
 	return p && p->mode == mode ? p : NULL;
@@ -140,13 +146,18 @@ static uint64_t see_to_open(struct starts *s)
 	return oldest;
 }
 
-/* Returns what poll(2) wants, in milliseconds. */
+/*
+ * Returns what poll(2) wants, in milliseconds. Nobody tells us that a worker has answered: we look
+ * again soon, or the timer would end us.
+ */
 static int until(const struct starts *s, uint64_t oldest)
 {
 	const uint64_t now = starts_now(), at = oldest + s->bound_ns;
 
 	if (!oldest)
 		return -1;
+	if (at >= now + LOOK_MS * STARTS_NS_PER_MS)
+		return LOOK_MS;
 	return at <= now ? 0 : (int)((at - now + STARTS_NS_PER_MS - 1) / STARTS_NS_PER_MS);
 }
 

@@ -24,7 +24,8 @@
 static const char usage[] =
 	"Usage: thpd-starts [--fd=N | --listen=PATH] [--bound=MS]\n"
 	"Sets the THP flag of services as they start; thpd(8) tells it which.\n\n"
-	"  --fd=N         socket to be used; default: from the service manager\n"
+	"  --fd=N         socket to be used, listening or connected; default: the service\n"
+	"                 manager's\n"
 	"  --listen=PATH  socket to be made\n"
 	"  --bound=MS     how long the start of a program may wait, default 10\n";
 

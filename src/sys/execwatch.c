@@ -46,8 +46,10 @@ const char *const exec_refusal_words[] = {
  */
 int exec_watch_open(enum exec_mode mode)
 {
-	unsigned int flags = FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID |
-			     (mode == EXEC_GATE ? FAN_CLASS_CONTENT : FAN_CLASS_NOTIF);
+	/* One that does not wait may have another number already when it is looked at. */
+	unsigned int flags = FAN_CLOEXEC | FAN_NONBLOCK |
+			     (mode == EXEC_GATE ? FAN_CLASS_CONTENT | FAN_REPORT_TID :
+						  FAN_CLASS_NOTIF);
 	int fd = fanotify_init(flags, O_RDONLY | O_CLOEXEC | O_LARGEFILE);
 
 	return fd < 0 ? -errno : fd;
@@ -150,9 +152,7 @@ static bool is_vital_file(const struct stat *st)
 	return false;
 }
 
-/*
- * Where an open may wait for another machine, or another process: nfs cifs smb2 fuse ceph 9p afs.
- */
+/* Where an open may wait for another machine, or process: nfs cifs smb2 fuse ceph 9p afs. */
 static bool is_remote(int fd)
 {
 	static const uint32_t types[] = { NFS_SUPER_MAGIC, 0xff534d42, 0xfe534d42, 0x65735546,

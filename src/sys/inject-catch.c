@@ -13,6 +13,7 @@
 #include "sys/inject-catch.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -24,6 +25,8 @@
 
 #define GRACE_NS 500000 /* for an exec to end that was on its way when its thread was seized */
 #define LOOK_NS 20000
+#define TRY_AGAIN_NS 100000
+#define TRIES 20
 #define LOOK_AGAIN_NS 1000000
 
 enum seen { SEEN_NOTHING, SEEN_EXEC, SEEN_STOP, SEEN_GONE };
@@ -56,9 +59,8 @@ static enum seen look(struct tracer *t, int options)
 		status = info.si_status << 8 | 0x7f;
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
 			/*
-			 * Taken, for one that has got another number by it cannot be spoken to else
-			 * (looks_like_a_spurious_pid(), kernel/ptrace.c); no signal is lost by
-			 * that.
+			 * Taken, else one that has got another number by it cannot be spoken to
+			 * (looks_like_a_spurious_pid(), kernel/ptrace.c); no signal is lost by that.
 			 */
 			(void)waitpid(info.si_pid, &status, __WALL | __WNOTHREAD | WNOHANG);
 			return SEEN_EXEC;
@@ -121,6 +123,18 @@ static bool has_it(const struct tracer *t)
 	return t->request->flag == THP_FLAG_DISABLE && t->target.thp_enabled == 0;
 }
 
+/* The thread that is kept runs where we do, so each of its stops is but a switch to us. */
+static void follow(int32_t cpu)
+{
+	cpu_set_t cpus;
+
+	if (cpu < 0 || cpu >= CPU_SETSIZE)
+		return;
+	CPU_ZERO(&cpus);
+	CPU_SET((size_t)cpu, &cpus);
+	(void)sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
 /* From PTRACE_EVENT_EXEC to the release. */
 static int at_exec(struct tracer *t)
 {
@@ -136,6 +150,7 @@ static int at_exec(struct tracer *t)
 		return tracer_result(r);
 	/* While it is on its way there. */
 	r = prepare(t, pid);
+	follow(t->target.cpu);
 	t->target.tid = pid;
 	e = tracer_wait_interrupted(t);
 	if (e != 0)
@@ -214,7 +229,7 @@ static int follow_exec(struct tracer *t, struct inject_catch *c)
 			continue;
 		if (tracer_now() >= next || (next == began + GRACE_NS && runs(c))) {
 			r = at_work(t, c);
-			if (r != INJECT_BUSY || c->late)
+			if (r != INJECT_BUSY)
 				return r;
 			next = tracer_now() + LOOK_AGAIN_NS;
 		}
@@ -249,11 +264,21 @@ int inject_catch(struct inject_catch *c)
 	t.target.pid = t.target.tid = c->tid;
 	t.before.nr = -1;
 	c->answer = (struct inject_answer){ .before = -1, .now = -1 };
-	r = (int)tracer_trace(&t, PTRACE_SEIZE, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC);
-	c->seized(c);
-	if (r < 0)
-		c->answer.error = -r;
-	r = r == -EPERM ? INJECT_FORBIDDEN : r < 0 ? tracer_result(r) : follow_exec(&t, c);
+	for (int tries = 0;; tries++) {
+		t.target.tid = c->tid;
+		r = (int)tracer_trace(&t, PTRACE_SEIZE, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC);
+		if (tries == 0)
+			c->seized(c);
+		c->answer.error = r < 0 ? -r : 0;
+		r = r == -EPERM ? INJECT_FORBIDDEN : r < 0 ? tracer_result(r) : follow_exec(&t, c);
+		/*
+		 * The first thread ends when another one makes the exec, and then is that one.
+		 * Meanwhile it cannot be traced (ptrace_attach(), kernel/ptrace.c).
+		 */
+		if ((r != INJECT_GONE && r != INJECT_FORBIDDEN) || c->waited || tries >= TRIES)
+			break;
+		pause_ns(TRY_AGAIN_NS);
+	}
 	c->set_ns = tracer_now();
 	if (t.target.start) {
 		c->pid = t.target.pid;
