@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The daemon under systemd: enabled and started as an administrator does, foreign writes, reloads good and
+# bad, services that start, ends of its parts.
+# shellcheck source=tests/container/inside.sh
+. "${srcdir:?}/tests/container/inside.sh"
+
+status_text() {
+	property thpd StatusText
+}
+# journal UNIT PATTERN: whether it is there
+said() {
+	journalctl -b --no-pager -o cat -u thpd.service --sync >/dev/null 2>&1
+	journalctl -b --no-pager -o cat -u thpd.service | grep -q -- "$1"
+}
+settled() {
+	[ "$(setting "$1")" = "$2" ]
+}
+
+enabled=$(other enabled)
+policy "verify_interval = 3600
+host {
+	enabled = $enabled
+	service 'demo*.service' { thp = disable }
+}"
+check "enabled and started" systemctl enable --now thpd-apply.service thpd.service
+is "the daemon runs" "$(property thpd ActiveState) $(property thpd SubState)" "active running"
+is "the setting is applied" "$(setting enabled)" "$enabled"
+check "its status has a line" test -n "$(status_text)"
+check "its helper runs" systemctl is-active -q thpd-helper.service
+check "thpctl status says that it runs" sh -c 'thpctl status | grep -q "^daemon  running since"'
+is "no unit has failed" "$(systemctl --failed --plain --no-legend)" ""
+is "verified clean" "$(systemd-analyze verify /lib/systemd/system/thpd*.service /lib/systemd/system/thpd*.socket \
+	/lib/systemd/system/thpd*.path 2>&1 | grep thpd | grep -v "Command .man ")" ""
+
+# --- foreign writes
+
+wrong=$(other enabled)
+sh -c "echo $wrong >$thp/enabled; sleep 0.3"
+check "a foreign write is undone" eventually settled enabled "$enabled"
+check "and said, with who wrote" eventually said "enabled was set to '$wrong' by sh (pid "
+check "with the fields for programs" sh -c \
+	"journalctl -b --no-pager -o json -u thpd.service | grep '\"THP_KEY\":\"enabled\"' | grep '\"MESSAGE_ID\"' | grep -q '\"THP_COMM\":\"sh\"'"
+
+# --- reloads
+
+cp /etc/thpd/thpd.conf /t/good.conf
+policy "host { enabled = sometimes }"
+check "a bad policy fails the reload" sh -c '! systemctl reload thpd 2>/dev/null'
+is "and the daemon runs on" "$(property thpd ActiveState)" active
+check "the status says why" sh -c "systemctl show -p StatusText thpd | grep -q 'refused.*unknown word'"
+check "so does the journal" eventually said "policy refused, the last good one stays in force"
+echo "$wrong" >$thp/enabled
+check "the old policy is in force" eventually settled enabled "$enabled"
+cp /t/good.conf /etc/thpd/thpd.conf
+check "a good one is loaded" systemctl reload thpd
+check "and the status says no more of the bad one" sh -c '! systemctl show -p StatusText thpd | grep -q refused'
+policy "host { enabled = sometimes }"
+kill -HUP "$(pid_of thpd)"
+check "a bad one by SIGHUP is refused, too" eventually sh -c "systemctl show -p StatusText thpd | grep -q refused"
+cp /t/good.conf /etc/thpd/thpd.conf
+check "reloaded" systemctl reload thpd
+
+# --- services
+
+unit demo.service <<-U
+	[Service]
+	ExecStart=sleep 1000
+U
+unit demo@.service <<-U
+	[Service]
+	ExecStart=sleep 1000
+U
+unit demo-filtered.service <<-U
+	[Service]
+	ExecStart=sleep 1000
+	DynamicUser=yes
+	SystemCallFilter=@system-service
+	SystemCallFilter=~prctl
+U
+unit other.service <<-U
+	[Service]
+	ExecStart=sleep 1000
+U
+systemctl daemon-reload
+has_flag() {
+	[ "$(flag "$(pid_of "$1")")" = 0 ]
+}
+for u in demo demo@a demo@b demo-filtered; do
+	check "$u starts" systemctl start "$u"
+	check "$u has the flag" eventually has_flag "$u"
+done
+check "another one starts" systemctl start other
+sleep 0.3
+is "and has none" "$(flag "$(pid_of other)")" 1
+check "restarted" systemctl restart demo
+check "it has the flag again" eventually has_flag demo
+check "starts were seen as such" sh -c 'thpctl status | grep -Eq "starts: [1-9][0-9]* watched"'
+
+# --- its parts end
+
+for part in thpd thpd-helper thpd-starts; do
+	pid=$(pid_of $part)
+	case $pid in
+	0 | "") continue ;;
+	esac
+	kill -KILL "$pid"
+	check "$part: killed" eventually sh -c "[ \"\$(systemctl show --value -p MainPID $part)\" != $pid ]"
+done
+check "the daemon is there again" eventually sh -c '[ "$(systemctl show --value -p SubState thpd)" = running ]'
+sleep 0.5
+echo "$wrong" >$thp/enabled
+check "and undoes a write" eventually settled enabled "$enabled"
+systemctl restart demo
+check "and sees a start" eventually has_flag demo
+systemctl daemon-reexec
+systemctl restart demo@a
+check "also after a daemon-reexec" eventually has_flag demo@a
+
+check "stopped" systemctl stop thpd
+is "without a failure" "$(property thpd Result)" success
+check "thpctl status says so" sh -c 'thpctl status | grep -q "^daemon  not running"'
+echo "$wrong" >$thp/enabled
+sleep 0.3
+is "it is really gone" "$(setting enabled)" "$wrong"
+check "restore puts all back" thpctl restore
+is "the flag of a running service, too" "$(flag "$(pid_of demo@b)")" 1
+policy "host { enabled = sometimes }"
+check "without a policy it does not start" sh -c '! systemctl start thpd 2>/dev/null'
+is "and does not try again" "$(sleep 2; property thpd ActiveState) $(property thpd NRestarts)" "failed 0"
+finish
