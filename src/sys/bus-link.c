@@ -88,6 +88,9 @@ void bus_disconnect(struct bus *b)
  */
 void bus_fail(struct bus *b, int error)
 {
+	/* What was asked when the other end closed it, sd-bus tells as not answered in time. */
+	if (error == -ETIMEDOUT && b->bus && sd_bus_is_open(b->bus) <= 0)
+		error = -ECONNRESET;
 	bus_disconnect(b);
 	b->retry_at = bus_now() + b->retry_delay;
 	bus_at(b->retry, b->dead ? 0 : b->retry_at);
