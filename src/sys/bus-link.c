@@ -118,7 +118,8 @@ void bus_settle(struct bus *b)
 		b->retry_delay = BUS_RETRY_MIN;
 		if (b->changed)
 			tell_news(b);
-		set_state(b, BUS_CONNECTED, 0);
+		if (b->bus) /* else the news have made somebody want nothing any more */
+			set_state(b, BUS_CONNECTED, 0);
 	} else if (b->changed && bus_now() >= when) {
 		tell_news(b);
 	} else if (b->changed) {
