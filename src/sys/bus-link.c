@@ -88,6 +88,9 @@ void bus_disconnect(struct bus *b)
  */
 void bus_fail(struct bus *b, int error)
 {
+	/* What was asked when the other end closed it, sd-bus tells as not answered in time. */
+	if (error == -ETIMEDOUT && b->bus && sd_bus_is_open(b->bus) <= 0)
+		error = -ECONNRESET;
 	bus_disconnect(b);
 	b->retry_at = bus_now() + b->retry_delay;
 	bus_at(b->retry, b->dead ? 0 : b->retry_at);
@@ -115,7 +118,8 @@ void bus_settle(struct bus *b)
 		b->retry_delay = BUS_RETRY_MIN;
 		if (b->changed)
 			tell_news(b);
-		set_state(b, BUS_CONNECTED, 0);
+		if (b->bus) /* else the news have made somebody want nothing any more */
+			set_state(b, BUS_CONNECTED, 0);
 	} else if (b->changed && bus_now() >= when) {
 		tell_news(b);
 	} else if (b->changed) {

@@ -34,7 +34,7 @@ struct unit_program {
 };
 
 struct bus_callbacks {
-	/* @error: negative errno behind BUS_LOST, or 0 */
+	/* @error: negative errno behind BUS_LOST, or 0; told for each attempt that is in vain */
 	void (*state)(enum bus_state state, int error, void *data);
 	/* bus_programs() has something new to say */
 	void (*programs)(void *data);

@@ -228,9 +228,13 @@ static void on_state(enum bus_state s, int error, void *data)
 	n_states++;
 }
 
+static bool had_enough;
+
 static void on_programs(void *data)
 {
 	n_news++;
+	if (had_enough)
+		ck_assert_int_eq(bus_want(bus, NULL, 0), 0);
 }
 
 static void setup(void)
@@ -646,6 +650,28 @@ START_TEST(other_wishes)
 }
 END_TEST
 
+START_TEST(wishes_from_a_callback)
+{
+	add_unit("a.service", "/a");
+	had_enough = true;
+	want("a.service", NULL);
+	run_until(n_news == 1);
+	run_for(100);
+	ck_assert_int_eq(bus_state(bus), BUS_UNUSED);
+	ck_assert_str_eq(programs(), "");
+	had_enough = false;
+	connect_and("a.service", NULL);
+	had_enough = true;
+	add_unit("b.service", "/b");
+	units[0].exec[0] = "/changed";
+	signal_unit("UnitNew", "a.service");
+	run_until(n_news == 3);
+	run_for(100);
+	ck_assert_int_eq(bus_state(bus), BUS_UNUSED);
+	ck_assert_uint_eq(n_connects, 2);
+}
+END_TEST
+
 START_TEST(thousand_units)
 {
 	struct bus_stats st;
@@ -692,6 +718,7 @@ int main(void)
 	tcase_add_test(c, lost_with_questions_in_flight);
 	tcase_add_loop_test(c, closed_at_any_moment, 0, 40);
 	tcase_add_test(c, other_wishes);
+	tcase_add_test(c, wishes_from_a_callback);
 	tcase_add_test(c, thousand_units);
 	test_dir_make();
 	failed = run_suite(s);
