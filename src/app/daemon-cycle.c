@@ -14,6 +14,8 @@
 
 /* Who holds the lock of the state may give back gigabytes: it is not waited for. */
 #define LOCK_RETRY_US 1000000U
+/* What a cycle sets so soon after a unit came up, was seen as it started. */
+#define CAME_JUST_NOW_US 2000000U
 
 static int apply_all(struct daemon *d)
 {
@@ -47,8 +49,11 @@ static int work(struct daemon *d)
 	/* The kernel that took the policy yesterday may lack a file today: as thpctl apply. */
 	if (r < 0 || h->plan.findings.errors > 0)
 		return r;
-	if (daemon_repairs(d))
+	r = daemon_record_starts(d);
+	if (r == 0 && daemon_repairs(d))
 		return apply_all(d);
+	if (r < 0)
+		return r;
 	drift_lock(d->drift);
 	r = daemon_watch_settings(d);
 	drift_unlock(d->drift);
@@ -76,7 +81,11 @@ static void tell_process(struct daemon *d, const struct plan_proc *pp)
 	const struct plan *plan = &d->host->plan;
 	const struct rule *rule = plan->rules.items[pp->rule].rule;
 
-	if (pp->fact->start > d->status.start && rule->start != START_NO) {
+	if (now_us(CLOCK_MONOTONIC) - d->came_us < CAME_JUST_NOW_US) {
+		d->status.starts_watched++;
+		log_note(&d->log, "%s, process %d: set as its unit came up",
+			 plan->units.items[pp->unit].fact->name, pp->fact->pid);
+	} else if (pp->fact->start > d->status.start && rule->start != START_NO) {
 		d->status.starts_escaped++;
 		log_start_escaped(&d->log, plan, pp);
 	} else {

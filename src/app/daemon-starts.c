@@ -5,6 +5,7 @@
  */
 #include "app/daemon.h"
 
+#include "engine/records.h"
 #include "plan/resolve-starts.h"
 
 #define SECOND_US UINT64_C(1000000)
@@ -23,7 +24,9 @@ static void on_unit(const char *name, const char *path, void *data)
 {
 	struct daemon *d = data;
 
-	d->looks = 0;
+	/* A start that thpd-starts sees would only be in its way if it were looked at at once. */
+	d->looks = d->status.starts == PART_OK ? 1 : 0;
+	d->came_us = now_us(CLOCK_MONOTONIC);
 	daemon_look_again(d);
 }
 
@@ -64,8 +67,47 @@ static void lose_starts(struct daemon *d, int error)
 	daemon_part(d, &d->status.starts, error, "thpd-starts");
 }
 
+static void forget_started(struct daemon *d)
+{
+	arena_free(&d->started_arena);
+	memset(&d->started, 0, sizeof(d->started));
+}
+
+/**
+ * daemon_record_starts() - records which flags were set at starts, so that they can be put back
+ * @d: the daemon, the state locked
+ *
+ * Return: 0; negative errno.
+ */
+int daemon_record_starts(struct daemon *d)
+{
+	const struct root live = ROOT_LIVE;
+	int r = records_started(&live, d->started.items, d->started.n);
+
+	forget_started(d);
+	return r;
+}
+
+/* It is written down by the next cycle, which is not far. */
+static void remember(struct daemon *d, const struct starts_event *e)
+{
+	struct flag_record *it = array_add(&d->started_arena, &d->started);
+	const char *unit = arena_strdup(&d->started_arena, e->unit);
+
+	if (!it)
+		return;
+	*it = (struct flag_record){ .pid = e->pid,
+				    .start = e->start,
+				    .unit = unit ? unit : "?",
+				    .set = e->now,
+				    .was = e->before };
+	daemon_schedule(d, SECOND_US);
+}
+
 static void take_event(struct daemon *d, const struct starts_event *e)
 {
+	if (e->result == INJECT_OK && e->now >= 0 && e->before >= 0 && e->now != e->before)
+		remember(d, e);
 	if (e->result != INJECT_OK) {
 		log_note(&d->log, "%s, process %d: not set as it started: %s", e->unit, e->pid,
 			 e->result < 0 ? strerror(-e->result) : inject_words[e->result]);
@@ -254,4 +296,5 @@ void daemon_starts_end(struct daemon *d)
 	d->starts_io = sd_event_source_unref(d->starts_io);
 	starts_client_close(&d->starts);
 	bus_close(d->bus);
+	forget_started(d);
 }

@@ -41,6 +41,7 @@ struct daemon {
 	sd_event_source *timer;
 	uint64_t due_us;    /* when the next cycle is; UINT64_MAX: none */
 	unsigned int looks; /* since the last unit that came up */
+	uint64_t came_us;   /* when it did */
 	int lock;	    /* there is one daemon */
 	int control;	    /* where a reload is asked for */
 	struct log log;
@@ -64,6 +65,9 @@ struct daemon {
 	sd_event_source *starts_io;
 	struct activated starts_own; /* where no service manager starts it: fd >= 0 */
 	bool gate_wanted;
+	/* Flags that were set at starts and are not in the record of all flags yet. */
+	struct arena started_arena;
+	ARRAY(struct flag_record) started;
 
 	struct reclaim_queue reclaim;
 };
@@ -108,6 +112,7 @@ void daemon_drift_end(struct daemon *d);
 int daemon_starts_begin(struct daemon *d);
 void daemon_starts_check(struct daemon *d);
 void daemon_look_again(struct daemon *d);
+int daemon_record_starts(struct daemon *d);
 void daemon_starts_end(struct daemon *d);
 
 /* daemon-reclaim.c */

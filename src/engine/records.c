@@ -8,57 +8,6 @@
 #include "engine/services.h"
 #include "sys/proc.h"
 
-#define RECORDS_MAX ((size_t)64 * 1024 * 1024)
-
-/**
- * records_load() - the flags set so far
- * @root: the host
- * @ret: the records, none when nothing was set; free with flags_free()
- *
- * Return: 0; -EBADMSG when the file is damaged; another negative errno.
- */
-int records_load(const struct root *root, struct flag_records *ret)
-{
-	_cleanup_arena_ struct arena a = { 0 };
-	char *text;
-	size_t len;
-	int r = root_read_file(root, FLAGS_FILE, &a, RECORDS_MAX, &text, &len, NULL);
-
-	if (r == -ENOENT) {
-		*ret = (struct flag_records){ 0 };
-		return 0;
-	}
-	return r < 0 ? r : flags_parse(text, len, ret);
-}
-
-static int save(const struct root *root, const struct flag_records *records)
-{
-	_cleanup_free_ char *text = NULL;
-	int r;
-
-	if (records->list.n == 0) {
-		r = root_unlink(root, PATH_STATE, FLAGS_NAME);
-		return r == -ENOENT ? 0 : r;
-	}
-	r = flags_format(records, &text);
-	return r < 0 ? r : root_write_file(root, PATH_STATE, FLAGS_NAME, text, strlen(text), 0600);
-}
-
-/* Records of processes that have ended are of no use, and their pids come again. */
-static void drop_ended(const struct root *root, struct flag_records *records)
-{
-	const struct flag_record *it;
-	size_t n = 0;
-
-	array_foreach(it, &records->list) {
-		struct proc p;
-
-		if (proc_read(root, it->pid, &p) == 0 && p.start == it->start)
-			records->list.items[n++] = *it;
-	}
-	records->list.n = records->sorted = n;
-}
-
 static bool will_be_set(const struct plan *plan, const struct plan_proc *pp)
 {
 	enum apply_mode apply = plan->rules.items[pp->rule].rule->apply;
@@ -159,7 +108,7 @@ int records_before(const struct root *root, const struct facts *f, const struct 
 	r = add_descendants(&records, f, plan, &new);
 	if (r < 0)
 		return r;
-	drop_ended(root, &records);
+	records_drop_ended(root, &records);
 	array_foreach(pp, &plan->procs) {
 		const struct proc_fact *fact = pp->fact;
 		int flag = thp_mode_flag(pp->mode);
@@ -177,7 +126,7 @@ int records_before(const struct root *root, const struct facts *f, const struct 
 		if (r < 0)
 			return r;
 	}
-	return new ? save(root, &records) : 0;
+	return new ? records_save(root, &records) : 0;
 }
 
 /**
@@ -220,7 +169,7 @@ int records_after(const struct root *root, const struct plan *plan)
 			records.list.items[n++] = *it;
 	changed |= n != records.list.n;
 	records.list.n = records.sorted = n;
-	return changed ? save(root, &records) : 0;
+	return changed ? records_save(root, &records) : 0;
 }
 
 /**
@@ -372,10 +321,10 @@ int records_forget(const struct root *root, const struct plan *plan)
 		if (mine && (pp->outcome == OUTCOME_OK || pp->outcome == OUTCOME_CHANGED))
 			mine->was = mine->set;
 	}
-	drop_ended(root, &records);
+	records_drop_ended(root, &records);
 	array_foreach(it, &records.list)
 		if (it->was != it->set)
 			records.list.items[n++] = *it;
 	records.list.n = records.sorted = n;
-	return save(root, &records);
+	return records_save(root, &records);
 }

@@ -260,13 +260,13 @@ static int refuse(const struct inject_request *rq)
  * @ret: an answer for each one
  *
  * Works on processes of any user, namespace and word size, also stopped ones, and on those with
- * seccomp filters if the caller has none itself. Needs CAP_SYS_PTRACE, and for filtered ones
- * CAP_SYS_ADMIN. Each is stopped for some 50 us. Whatever becomes of the caller or of the tracer,
- * the processes go on as if nothing had been; only one that is in epoll_wait(2) or one of its kind
- * (see arch_settle()) sees an EINTR if the tracer is killed right between its stop and the look at
- * its registers. A filter that kills its process on prctl(2) is suspended for the time of the call;
- * here a SIGKILL at the tracer itself, not at the caller, can do harm in the few microseconds of
- * the call.
+ * seccomp filters if the caller has none itself. Needs CAP_SYS_PTRACE, CAP_DAC_OVERRIDE for other
+ * users' files in /proc, and for filtered ones CAP_SYS_ADMIN. Each is stopped for some 50 us.
+ * Whatever becomes of the caller or of the tracer, the processes go on as if nothing had been;
+ * only one that is in epoll_wait(2) or one of its kind (see arch_settle()) sees an EINTR if the
+ * tracer is killed right between its stop and the look at its registers. A filter that kills its
+ * process on prctl(2) is suspended for the time of the call; here a SIGKILL at the tracer itself,
+ * not at the caller, can do harm in the few microseconds of the call.
  *
  * Return: 0, with an enum inject_result or a negative errno in each answer; negative errno when
  * nothing could be begun.
