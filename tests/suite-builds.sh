@@ -102,7 +102,8 @@ fi
 if have shellcheck; then
 	check "shellcheck finds nothing" sh -c 'cd "$1" && shellcheck -x -S warning tests/run tests/run-all \
 		tests/*.sh tests/container/run tests/container/boot tests/container/tree \
-		tests/container/suites/*.sh packaging/install-deps packaging/quickstart bench/*.sh .ci/run \
+		tests/container/suites/*.sh tests/container/starts/* packaging/install-deps \
+		packaging/quickstart bench/*.sh .ci/run \
 		completions/bash/thpctl' sh "$srcdir"
 else
 	absent "shellcheck finds nothing" shellcheck

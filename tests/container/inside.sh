@@ -21,12 +21,13 @@ boot=1
 # shellcheck source=/dev/null # what next_boot has written
 [ ! -e /t/state ] || . /t/state
 
-# next_boot [uninstall]: ends this boot; the suite begins again in another one, with $boot one higher, and
-# what it has counted goes on. The files of the tree stay; `make uninstall` is run in between if so asked,
-# and /t/left then lists what has become different since before the installation.
+# next_boot [OPTION...]: ends this boot; the suite begins again in another one, with $boot one higher, and
+# what it has counted goes on. The files of the tree stay. Options are systemd-nspawn's, for that boot; or
+# the first is `uninstall`: `make uninstall` is run in between, and /t/left then lists what has become
+# different since before the installation.
 next_boot() {
 	printf '%s\n' "boot=$((boot + 1))" "tap_count=$tap_count" "tap_failed=$tap_failed" >/t/state
-	echo "${1:-boot}" >/t/next
+	echo "$*" >/t/next
 	exit 0
 }
 
