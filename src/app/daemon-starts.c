@@ -5,6 +5,8 @@
  */
 #include "app/daemon.h"
 
+#include <systemd/sd-daemon.h>
+
 #include "engine/records.h"
 #include "plan/resolve-starts.h"
 
@@ -58,6 +60,7 @@ static void on_bus_state(enum bus_state state, int error, void *data)
 	else if (was == PART_LOST && state == BUS_CONNECTED && d->bus_was_there)
 		log_bus_back(&d->log);
 	d->bus_was_there |= state == BUS_CONNECTED;
+	daemon_ready(d, false);
 }
 
 static void lose_starts(struct daemon *d, int error)
@@ -134,6 +137,10 @@ static void take_state(struct daemon *d, const struct starts_state *s)
 	if (failed && d->status.starts != PART_FAILED && d->gate_wanted)
 		log_gate_unusable(&d->log, why[s->gate]);
 	d->status.starts = failed && d->gate_wanted ? PART_FAILED : PART_OK;
+	/* One comes when it is connected, the next when the table is in force. */
+	d->armed |= d->table_sent && s->entries == d->starts.entries.n &&
+		    d->starts.sent == d->starts.entries.n + 2;
+	daemon_ready(d, false);
 }
 
 static int on_starts(sd_event_source *s, int fd, uint32_t revents, void *data)
@@ -235,6 +242,44 @@ static void on_programs(void *data)
 
 	if (r < 0)
 		lose_starts(d, r);
+	d->table_sent = r == 0 && d->starts.fd >= 0;
+	daemon_ready(d, false);
+}
+
+/**
+ * daemon_ready() - tells the service manager that starts are watched from now on, if they are
+ * @d: the daemon
+ * @anyway: it has waited long enough
+ *
+ * What is ordered behind the daemon is then caught as it starts.
+ */
+void daemon_ready(struct daemon *d, bool anyway)
+{
+	enum bus_state state = d->bus ? bus_state(d->bus) : BUS_UNUSED;
+	bool coming = state == BUS_LOST || (state == BUS_CONNECTED && d->table_sent && !d->armed);
+
+	if (d->ready || (coming && !anyway))
+		return;
+	d->ready = true;
+	(void)sd_notify(0, "READY=1");
+}
+
+static int on_ready_timer(sd_event_source *s, uint64_t usec, void *data)
+{
+	daemon_ready(data, true);
+	return 0;
+}
+
+/** daemon_ready_begin() - daemon_ready() as soon as it can be, or in a second; the exit status */
+int daemon_ready_begin(struct daemon *d)
+{
+	uint64_t until = now_us(CLOCK_MONOTONIC) + SECOND_US;
+
+	if (sd_event_add_time(d->event, NULL, CLOCK_MONOTONIC, until, SECOND_US / 10,
+			      on_ready_timer, d) < 0)
+		daemon_ready(d, true);
+	daemon_ready(d, false);
+	return EXIT_GOOD;
 }
 
 /** daemon_starts_check() - connects again to what was lost; for each cycle */

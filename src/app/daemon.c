@@ -219,8 +219,7 @@ static int begin(struct daemon *d)
 	if (r < 0)
 		return trouble("cannot begin", r);
 	daemon_loaded(d);
-	(void)sd_notify(0, "READY=1");
-	return EXIT_GOOD;
+	return daemon_ready_begin(d);
 }
 
 /**

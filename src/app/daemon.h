@@ -64,7 +64,8 @@ struct daemon {
 	struct starts_client starts;
 	sd_event_source *starts_io;
 	struct activated starts_own; /* where no service manager starts it: fd >= 0 */
-	bool gate_wanted;
+	bool gate_wanted, table_sent, armed;
+	bool ready; /* and said so */
 	/* Flags that were set at starts and are not in the record of all flags yet. */
 	struct arena started_arena;
 	ARRAY(struct flag_record) started;
@@ -112,6 +113,8 @@ void daemon_drift_end(struct daemon *d);
 int daemon_starts_begin(struct daemon *d);
 void daemon_starts_check(struct daemon *d);
 void daemon_look_again(struct daemon *d);
+void daemon_ready(struct daemon *d, bool anyway);
+int daemon_ready_begin(struct daemon *d);
 int daemon_record_starts(struct daemon *d);
 void daemon_starts_end(struct daemon *d);
 
