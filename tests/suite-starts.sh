@@ -314,6 +314,13 @@ is "gate: stopped with SIGSTOP: starts go on" "$launched" 0
 check "gate: stopped with SIGSTOP: ends" soon sh -c "! kill -0 $guard 2>/dev/null"
 stop
 
+# And it does not outlive that one.
+start
+table gate 1 a.service "$tmp/plain"
+kill -KILL "$guard"
+check "gate: ends with the process that watches it" soon sh -c "! kill -0 $gate 2>/dev/null"
+stop
+
 # The queue of the kernel's is full.
 if echo 4 >/proc/sys/fs/fanotify/max_queued_events 2>/dev/null; then
 	start
