@@ -355,6 +355,20 @@ else
 	skip "gate: at its memory limit" "no memory controller of the kind that is needed here"
 fi
 
+# Killed in its self-test, in which it waits for itself.
+i=0
+while [ $i -lt $((KILLS * 10)) ]; do
+	i=$((i + 1))
+	"$THPD_STARTS" --listen="$tmp/socket" 2>/dev/null &
+	guard=$!
+	sleep "0.0$(($(od -An -N2 -tu2 /dev/urandom) % 50 + 10))"
+	kill -KILL "$guard"
+	wait "$guard" 2>/dev/null
+	guard=
+done
+check "killed in its self-test $i times: can be started again" timeout 10 "$THPD_STARTS" --version
+check "nobody is left" soon sh -c "! pgrep -f -- '^thpd-starts --say-flag'"
+
 # Killed at any moment. A filter that kills is not among these: its suspension ends with the tracer.
 for mode in gate watch; do
 	for what in plain:plain plain:dynamic plain:script seccomp:plain thread:plain vfork:plain; do

@@ -29,13 +29,24 @@ static void sleep_ms(void)
 	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
 }
 
-static pid_t start(void)
+/*
+ * Until the end of its exec it would have a copy of the group that it waits for: if we were killed,
+ * that would never be closed.
+ */
+static pid_t start(const struct starts *s)
 {
 	char name[] = "thpd-starts", option[] = STARTS_TEST_OPTION;
 	char *const argv[] = { name, option, NULL }, *const envp[] = { NULL };
-	pid_t pid;
+	posix_spawn_file_actions_t actions;
+	pid_t pid = -1;
 
-	return posix_spawn(&pid, PATH_PROC "/self/exe", NULL, NULL, argv, envp) == 0 ? pid : -1;
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return -1;
+	if (posix_spawn_file_actions_addclose(&actions, s->groups[EXEC_GATE]) != 0 ||
+	    posix_spawn(&pid, PATH_PROC "/self/exe", &actions, NULL, argv, envp) != 0)
+		pid = -1;
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return pid;
 }
 
 /* What the threads say of it: whether it was caught before it ran. */
@@ -82,7 +93,7 @@ static enum starts_gate try_gate(struct starts *s, struct starts_table *t, int f
 	/* Threads are not ready the moment they are made. */
 	while (!starts_pool_take(s))
 		sleep_ms();
-	pid = start();
+	pid = start(s);
 	r = pid < 0 || !was_caught(s) ? STARTS_GATE_TRACE : STARTS_GATE_OK;
 	if (pid > 0 && end(pid) != flag && r == STARTS_GATE_OK)
 		r = STARTS_GATE_FLAG;
