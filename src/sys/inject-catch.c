@@ -60,7 +60,8 @@ static enum seen look(struct tracer *t, int options)
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
 			/*
 			 * Taken, else one that has got another number by it cannot be spoken to
-			 * (looks_like_a_spurious_pid(), kernel/ptrace.c). No signal is lost by it.
+			 * (looks_like_a_spurious_pid(), kernel/ptrace.c); no signal is lost by
+			 * that.
 			 */
 			(void)waitpid(info.si_pid, &status, __WALL | __WNOTHREAD | WNOHANG);
 			return SEEN_EXEC;

@@ -9,8 +9,7 @@
 
 /* One start of a program, caught by one thread. */
 struct inject_catch {
-	/* The thread that makes the exec; or, if it does not wait, the process. */
-	int32_t tid;
+	int32_t tid;	   /* the thread that makes the exec; the process, if it does not wait */
 	int32_t flag;	   /* enum thp_flag */
 	uint64_t dev, ino; /* the program, to see whether it runs already */
 	bool waited;	   /* the exec waits until `seized` has returned */
