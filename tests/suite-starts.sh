@@ -74,7 +74,8 @@ chmod 755 "$tmp/script" "$tmp/script2"
 # start [OPTION...]: starts thpd-starts; sets $guard and $gate, its two processes
 start() {
 	rm -f "$tmp/socket"
-	"$THPD_STARTS" --listen="$tmp/socket" "$@" 2>"$tmp/starts.err" &
+	# shellcheck disable=SC2086 # words
+	${with:-} "$THPD_STARTS" --listen="$tmp/socket" "$@" 2>"$tmp/starts.err" &
 	guard=$!
 	gate=
 	start_tries=0
@@ -314,7 +315,25 @@ is "gate: stopped with SIGSTOP: starts go on" "$launched" 0
 check "gate: stopped with SIGSTOP: ends" soon sh -c "! kill -0 $guard 2>/dev/null"
 stop
 
-# And it does not outlive that one.
+# With no other capabilities than its unit gives.
+with="setpriv --bounding-set=-all,$(sed -n 's/^CapabilityBoundingSet=//p' "$srcdir/units/thpd-starts.service.in" |
+	tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')"
+start
+with=
+mkdir "$tmp/private"
+cp "$tmp/suid" "$tmp/private/program"
+chown -R 65534 "$tmp/private"
+chmod 700 "$tmp/private" "$tmp/private/program"
+table gate 1 a.service "$tmp/plain" gate 1 a.service "$tmp/suid" gate 1 a.service "$tmp/private/program"
+for what in plain:65534 suid:0 private/program:65534; do
+	launch user "$ROUNDS" 1 a.service "${what%:*}" "${what#*:}"
+	flagged "gate: with the capabilities of its unit: ${what%:*}, by another user" gate
+done
+launch seccomp-kill "$ROUNDS" 1 a.service plain
+flagged "gate: with the capabilities of its unit: behind a filter that kills" gate
+stop
+
+# And it does not outlive the one that watches it.
 start
 table gate 1 a.service "$tmp/plain"
 kill -KILL "$guard"
