@@ -74,7 +74,8 @@ chmod 755 "$tmp/script" "$tmp/script2"
 # start [OPTION...]: starts thpd-starts; sets $guard and $gate, its two processes
 start() {
 	rm -f "$tmp/socket"
-	"$THPD_STARTS" --listen="$tmp/socket" "$@" 2>"$tmp/starts.err" &
+	# shellcheck disable=SC2086 # words
+	${with:-} "$THPD_STARTS" --listen="$tmp/socket" "$@" 2>"$tmp/starts.err" &
 	guard=$!
 	gate=
 	start_tries=0
@@ -314,6 +315,31 @@ is "gate: stopped with SIGSTOP: starts go on" "$launched" 0
 check "gate: stopped with SIGSTOP: ends" soon sh -c "! kill -0 $guard 2>/dev/null"
 stop
 
+# With no other capabilities than its unit gives.
+with="setpriv --bounding-set=-all,$(sed -n 's/^CapabilityBoundingSet=//p' "$srcdir/units/thpd-starts.service.in" |
+	tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')"
+start
+with=
+mkdir "$tmp/private"
+cp "$tmp/suid" "$tmp/private/program"
+chown -R 65534 "$tmp/private"
+chmod 700 "$tmp/private" "$tmp/private/program"
+table gate 1 a.service "$tmp/plain" gate 1 a.service "$tmp/suid" gate 1 a.service "$tmp/private/program"
+for what in plain:65534 suid:0 private/program:65534; do
+	launch user "$ROUNDS" 1 a.service "${what%:*}" "${what#*:}"
+	flagged "gate: with the capabilities of its unit: ${what%:*}, by another user" gate
+done
+launch seccomp-kill "$ROUNDS" 1 a.service plain
+flagged "gate: with the capabilities of its unit: behind a filter that kills" gate
+stop
+
+# And it does not outlive the one that watches it.
+start
+table gate 1 a.service "$tmp/plain"
+kill -KILL "$guard"
+check "gate: ends with the process that watches it" soon sh -c "! kill -0 $gate 2>/dev/null"
+stop
+
 # The queue of the kernel's is full.
 if echo 4 >/proc/sys/fs/fanotify/max_queued_events 2>/dev/null; then
 	start
@@ -347,6 +373,20 @@ $(cat "$limited/memory.failcnt"))" "$launched" 0
 else
 	skip "gate: at its memory limit" "no memory controller of the kind that is needed here"
 fi
+
+# Killed in its self-test, in which it waits for itself.
+i=0
+while [ $i -lt $((KILLS * 10)) ]; do
+	i=$((i + 1))
+	"$THPD_STARTS" --listen="$tmp/socket" 2>/dev/null &
+	guard=$!
+	sleep "0.0$(($(od -An -N2 -tu2 /dev/urandom) % 50 + 10))"
+	kill -KILL "$guard"
+	wait "$guard" 2>/dev/null
+	guard=
+done
+check "killed in its self-test $i times: can be started again" timeout 10 "$THPD_STARTS" --version
+check "nobody is left" soon sh -c "! pgrep -f -- '^thpd-starts --say-flag'"
 
 # Killed at any moment. A filter that kills is not among these: its suspension ends with the tracer.
 for mode in gate watch; do

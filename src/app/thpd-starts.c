@@ -84,8 +84,7 @@ static int passed_fd(void)
 static int listen_at(const char *path)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	_cleanup_close_ int fd = -1;
-	int r;
+	int fd, r;
 
 	if (strlen(path) >= sizeof(at.sun_path))
 		return -ENAMETOOLONG;
@@ -95,10 +94,10 @@ static int listen_at(const char *path)
 		return -errno;
 	(void)unlink(path);
 	(void)umask(0177);
-	if (bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 4) < 0)
-		return -errno;
-	r = fd;
-	fd = -1;
+	if (bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 4) == 0)
+		return fd;
+	r = -errno;
+	(void)close(fd);
 	return r;
 }
 

@@ -50,7 +50,7 @@ int exec_watch_open(enum exec_mode mode)
 	unsigned int flags = FAN_CLOEXEC | FAN_NONBLOCK |
 			     (mode == EXEC_GATE ? FAN_CLASS_CONTENT | FAN_REPORT_TID :
 						  FAN_CLASS_NOTIF);
-	int fd = fanotify_init(flags, O_RDONLY | O_CLOEXEC | O_LARGEFILE);
+	int fd = fanotify_init(flags, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -262,7 +262,7 @@ int exec_watch_unmark_self(int fd, enum exec_mode mode)
 int exec_watch_unmark(int fd, enum exec_mode mode, const char *path, const struct exec_file *file)
 {
 	_cleanup_close_ int now = open(path, O_PATH | O_CLOEXEC);
-	struct exec_file found;
+	struct exec_file found = { 0 };
 
 	if (now < 0 || identify(now, &found) != 0 || found.dev != file->dev ||
 	    found.ino != file->ino)

@@ -143,6 +143,7 @@ static int at_exec(struct tracer *t)
 	const uint64_t began = tracer_now();
 	int r, e;
 
+	t->before.nr = -1;
 	/* The stop that follows comes before the first instruction, and before any signal. */
 	r = (int)tracer_trace(t, PTRACE_INTERRUPT, 0);
 	if (r == 0)
@@ -238,6 +239,15 @@ static int follow_exec(struct tracer *t, struct inject_catch *c)
 	}
 }
 
+/* Whether ptrace(2) is refused because of another tracer. */
+static int why_forbidden(struct tracer *t, struct inject_catch *c)
+{
+	int other = prepare(t, c->tid) == 0 ? target_status(&t->target, "\nTracerPid:") : 0;
+
+	c->answer.other = other > 0 ? other : 0;
+	return other > 0 ? INJECT_TRACED : INJECT_FORBIDDEN;
+}
+
 /**
  * inject_catch() - sets the THP flag of a process that is about to run a program
  * @c: which one; gets what has come of it
@@ -281,6 +291,8 @@ int inject_catch(struct inject_catch *c)
 		pause_ns(TRY_AGAIN_NS);
 	}
 	c->set_ns = tracer_now();
+	if (r == INJECT_FORBIDDEN)
+		r = why_forbidden(&t, c);
 	if (t.target.start) {
 		c->pid = t.target.pid;
 		c->start = t.target.start;
