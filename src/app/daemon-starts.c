@@ -242,6 +242,7 @@ static void on_programs(void *data)
 
 	if (r < 0)
 		lose_starts(d, r);
+	d->table_known = true;
 	d->table_sent = r == 0 && d->starts.fd >= 0;
 	daemon_ready(d, false);
 }
@@ -255,10 +256,10 @@ static void on_programs(void *data)
  */
 void daemon_ready(struct daemon *d, bool anyway)
 {
-	enum bus_state state = d->bus ? bus_state(d->bus) : BUS_UNUSED;
-	bool coming = state == BUS_LOST || (state == BUS_CONNECTED && d->table_sent && !d->armed);
+	bool possible = d->starts_wanted && d->bus && bus_state(d->bus) != BUS_NO_SYSTEMD;
+	bool done = d->table_known && (!d->table_sent || d->armed);
 
-	if (d->ready || (coming && !anyway))
+	if (d->ready || (possible && !done && !anyway))
 		return;
 	d->ready = true;
 	(void)sd_notify(0, "READY=1");
@@ -325,6 +326,7 @@ int daemon_starts_begin(struct daemon *d)
 		r = bus_open(d->event, &live, NULL, &callbacks, d, &d->bus);
 	if (r < 0)
 		return r;
+	d->starts_wanted = patterns.n > 0;
 	e = watch_units(d, &patterns);
 	r = bus_want(d->bus, patterns.items, patterns.n);
 	/* The rules may be others for the same programs. */

@@ -64,7 +64,7 @@ struct daemon {
 	struct starts_client starts;
 	sd_event_source *starts_io;
 	struct activated starts_own; /* where no service manager starts it: fd >= 0 */
-	bool gate_wanted, table_sent, armed;
+	bool gate_wanted, starts_wanted, table_known, table_sent, armed;
 	bool ready; /* and said so */
 	/* Flags that were set at starts and are not in the record of all flags yet. */
 	struct arena started_arena;
