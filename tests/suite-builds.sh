@@ -81,13 +81,13 @@ else
 fi
 
 if have clang-tidy; then
-	check "clang-tidy finds nothing" sh -c 'cd "$1" && clang-tidy --quiet src/*/*.c -- \
-		-std=gnu11 -D_GNU_SOURCE -Isrc -I"$2"' sh "$srcdir" "$work/gcc"
+	check "clang-tidy finds nothing" sh -c 'cd "$1" && ls src/*/*.c | xargs -n 1 -P "$(nproc)" sh -c "
+		clang-tidy --quiet \"\$@\" -- -std=gnu11 -D_GNU_SOURCE -Isrc -I\"\$0\"" "$2"' sh "$srcdir" "$work/gcc"
 else
 	absent "clang-tidy finds nothing" clang-tidy
 fi
 if have cppcheck; then
-	check "cppcheck finds nothing" cppcheck --quiet --error-exitcode=1 --std=c11 \
+	check "cppcheck finds nothing" cppcheck -j "$(nproc)" --quiet --error-exitcode=1 --std=c11 \
 		--enable=warning,portability --inline-suppr --suppress=memleak \
 		--suppress='*:*/confuse.h' -D_GNU_SOURCE -I"$srcdir/src" -I"$work/gcc" "$srcdir/src"
 else

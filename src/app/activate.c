@@ -41,9 +41,7 @@ int listen_at(const char *path, int flags)
 		r = -errno;
 	if (r < 0)
 		return r;
-	r = fd;
-	fd = -1;
-	return r;
+	return take_fd(&fd);
 }
 
 /**

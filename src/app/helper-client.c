@@ -21,9 +21,7 @@ int helper_connect(struct helper *h)
 	}
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	r = fd;
-	fd = -1;
-	return r;
+	return take_fd(&fd);
 }
 
 static int ask_once(struct helper *h, const struct helper_call *c, size_t len,
@@ -31,6 +29,7 @@ static int ask_once(struct helper *h, const struct helper_call *c, size_t len,
 {
 	ssize_t n;
 
+	a->r = 0;
 	if (h->fd < 0)
 		h->fd = helper_connect(h);
 	if (h->fd < 0)

@@ -57,15 +57,12 @@ int reload_accept(int listening)
 	_cleanup_close_ int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
-	int r;
 
 	if (fd < 0)
 		return -errno;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != 0)
 		return -EPERM;
-	r = fd;
-	fd = -1;
-	return r;
+	return take_fd(&fd);
 }
 
 /** reload_tell() - tells who asked, and closes */

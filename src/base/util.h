@@ -28,6 +28,15 @@ static inline int close_fd(int fd)
 	return -1;
 }
 
+/* Gives a descriptor away: what it was kept in holds none any more. */
+static inline int take_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
 static inline void closep(int *fd)
 {
 	*fd = close_fd(*fd);

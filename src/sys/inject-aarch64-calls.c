@@ -70,6 +70,9 @@ enum call_class arch_classify(bool compat, long nr, const uint64_t *args)
 	case SYS_clone: /* blocks in nothing but a vfork */
 	case NR_CLONE3:
 		return CALL_BAD;
+	case SYS_wait4:
+	case SYS_waitid:
+		return CALL_TOLERABLE;
 	case 426: /* io_uring_enter: says how many it has submitted, and waits no more */
 		return args[1] ? CALL_BAD : CALL_TOLERABLE;
 	case SYS_recvfrom:

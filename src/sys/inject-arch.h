@@ -20,10 +20,15 @@ enum was {
 
 /* What may be done to a thread by the call that it is in. */
 enum call_class {
-	CALL_GOOD,	/* restarts, with its remaining time */
-	CALL_RUNNING,	/* in none */
-	CALL_TOLERABLE, /* restarts, with its whole time; EINTR if the tracer is killed then */
-	CALL_BAD,	/* may end with a short count */
+	CALL_GOOD,    /* restarts, with its remaining time */
+	CALL_RUNNING, /* in none */
+	/*
+	 * Restarts, with its whole time; EINTR if the tracer is killed then. Or waits for a child:
+	 * SIGCHLD is not ignored when the thread that made the child is traced (sig_ignored() in
+	 * kernel/signal.c), and wakes another thread of the process while this one is stopped.
+	 */
+	CALL_TOLERABLE,
+	CALL_BAD, /* may end with a short count */
 };
 
 /* A system call that a thread is blocked in, as /proc/PID/task/TID/syscall tells it. */

@@ -303,8 +303,7 @@ static int consider(struct target *t, int32_t tid)
 	if (state == 'D' || state == 'Z' || state == 'X' || state == 0)
 		return CALL_BAD;
 	close_fd(t->calls);
-	t->calls = calls;
-	calls = -1;
+	t->calls = take_fd(&calls);
 	t->tid = tid;
 	t->call = (enum call_class) class;
 	return class;

@@ -76,6 +76,9 @@ static enum call_class classify64(long nr, const uint64_t *args)
 	case 326: /* copy_file_range */
 	case SYS_vfork:
 		return CALL_BAD;
+	case SYS_wait4:
+	case SYS_waitid:
+		return CALL_TOLERABLE;
 	case 426: /* io_uring_enter: says how many it has submitted, and waits no more */
 		return args[1] ? CALL_BAD : CALL_TOLERABLE;
 	case SYS_recvfrom:
@@ -114,6 +117,10 @@ static enum call_class classify32(long nr, const uint64_t *args)
 	case 379: /* pwritev2 */
 	case 417: /* recvmmsg_time64 */
 		return CALL_BAD;
+	case 7:	  /* waitpid */
+	case 114: /* wait4 */
+	case 284: /* waitid */
+		return CALL_TOLERABLE;
 	case 426: /* io_uring_enter */
 		return args[1] ? CALL_BAD : CALL_TOLERABLE;
 	case 371: /* recvfrom */
