@@ -100,10 +100,12 @@ no_tracer_kills="seccomp strict alarm broken pause sigsuspend"
 limit=$((60 + ROUNDS / 20 + KILLS / 2))
 
 # Known limits. A process that writes large blocks all the time can be interrupted within one, between
-# the look at it and the stop: it sees a short count, as after any stop. And io_uring_enter(2) has ways to
-# return EINTR of which not all are understood.
+# the look at it and the stop: it sees a short count, as after any stop; the same when io_uring_enter(2)
+# begins to submit and wait just then, which is counted as EINTR. And a process whose threads have children
+# that end all the time: SIGCHLD, which is ignored by default, is not while the thread that made the child
+# is traced, and wakes another thread out of epoll_wait(2).
 short_counts='pipewrite sendfile sockwrite tcpwrite waitall'
-eintr_kinds='io_uring'
+eintr_kinds='io_uring deadleader threads'
 
 # tolerated KIND STATUS: whether what the victim says is one of these
 tolerated() {

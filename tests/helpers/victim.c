@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STUCK (10000 * MS)
+#define STUCK (30000 * MS)
 
 struct shared *shared;
 int shared_fd;
