@@ -86,7 +86,7 @@ static _Noreturn void become(const struct activated *a, pid_t parent)
  * activate_run() - has the program run, if it does not
  * @a: of activate_listen()
  *
- * Return: 0; negative errno.
+ * Return: 0; negative errno: nobody would ever answer at the socket.
  */
 int activate_run(struct activated *a)
 {
@@ -94,6 +94,8 @@ int activate_run(struct activated *a)
 
 	if (a->pid > 0 && waitpid(a->pid, NULL, WNOHANG) == 0)
 		return 0;
+	if (access(a->program, X_OK) < 0)
+		return -errno;
 	a->pid = fork();
 	if (a->pid == 0)
 		become(a, self);
@@ -105,6 +107,7 @@ void activate_end(struct activated *a)
 {
 	if (a->pid > 0) {
 		(void)kill(a->pid, SIGTERM);
+		(void)kill(a->pid, SIGCONT); /* one that is stopped would be waited for */
 		while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}

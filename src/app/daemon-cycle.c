@@ -11,6 +11,7 @@
 #include "app/services.h"
 #include "engine/apply.h"
 #include "engine/originals.h"
+#include "sys/proc.h"
 
 /* Who holds the lock of the state may give back gigabytes: it is not waited for. */
 #define LOCK_RETRY_US 1000000U
@@ -27,7 +28,7 @@ static int apply_all(struct daemon *d)
 	drift_lock(d->drift);
 	r = apply_settings(&h->root, h->knobs, &h->plan);
 	if (r >= 0)
-		r = daemon_watch_settings(d);
+		daemon_watch_settings(d);
 	drift_unlock(d->drift);
 	return r < 0 ? r : services_set(h);
 }
@@ -55,9 +56,9 @@ static int work(struct daemon *d)
 	if (r < 0)
 		return r;
 	drift_lock(d->drift);
-	r = daemon_watch_settings(d);
+	daemon_watch_settings(d);
 	drift_unlock(d->drift);
-	return r;
+	return 0;
 }
 
 /* Nobody is named: it was not seen as it happened. */
@@ -80,7 +81,16 @@ static void tell_process(struct daemon *d, const struct plan_proc *pp)
 {
 	const struct plan *plan = &d->host->plan;
 	const struct rule *rule = plan->rules.items[pp->rule].rule;
+	const struct root live = ROOT_LIVE;
+	struct proc_fact fact = *pp->fact;
+	struct plan_proc named = *pp;
+	struct proc p;
 
+	/* One that was met in the middle of its exec still had the name of who started it. */
+	if (proc_read(&live, fact.pid, &p) == 0 && p.start == fact.start)
+		fact.comm = p.comm;
+	named.fact = &fact;
+	pp = &named;
 	if (now_us(CLOCK_MONOTONIC) - d->came_us < CAME_JUST_NOW_US) {
 		d->status.starts_watched++;
 		log_note(&d->log, "%s, process %d: set as its unit came up",
@@ -165,13 +175,19 @@ void daemon_publish(struct daemon *d)
 int daemon_cycle(struct daemon *d)
 {
 	uint64_t began = now_us(CLOCK_MONOTONIC);
-	int r = work(d);
+	int r;
 
+	d->writers_error = 0;
+	daemon_drift_retry(d);
+	r = work(d);
 	if (r == -EWOULDBLOCK) {
 		daemon_schedule(d, LOCK_RETRY_US);
+		/* It is another one's work that takes so long. */
+		(void)sd_notify(0, "WATCHDOG=1");
 		return r;
 	}
-	daemon_part(d, &d->status.helper, d->helper.error, "thpd-helper");
+	daemon_part(d, &d->status.helper, d->helper.error ? d->helper.error : d->writers_error,
+		    "thpd-helper");
 	if (r < 0) {
 		log_trouble(&d->log, r, "a cycle could not be ended");
 		return r;

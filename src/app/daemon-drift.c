@@ -6,6 +6,8 @@
 
 #define SOON_US 1000000U
 
+static const char unwatched[] = "foreign writes are seen by cycles alone";
+
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -28,7 +30,7 @@ static void tell(struct daemon *d, const struct drift_event *e, const struct wri
 
 	if (e->fight == FIGHT_BEGINS)
 		log_fight_begins(&d->log, e->key, fight_limits.repairs,
-				 (uint32_t)(fight_limits.first_us / 1000000U), &by);
+				 (uint32_t)(fight_limits.first_us / 1000U), &by);
 	else if (e->fight == FIGHT_OVER)
 		log_fight_over(&d->log, e->key);
 	else if (e->fight == FIGHT_CALM)
@@ -149,9 +151,10 @@ static uint64_t hash_string(uint64_t hash, const char *s)
  * daemon_watch_settings() - watches the settings that this cycle has found to be there
  * @d: the daemon, drift_lock() held: what was written just now must not be undone after an old list
  *
- * Return: 0; negative errno when foreign writes will only be seen by cycles.
+ * When that is not possible, foreign writes are only seen by cycles: said in the log, and tried
+ * again by the next cycle.
  */
-int daemon_watch_settings(struct daemon *d)
+void daemon_watch_settings(struct daemon *d)
 {
 	uint64_t hash = daemon_repairs(d) ? UINT64_C(14695981039346656037) : 1;
 	_cleanup_arena_ struct arena a = { 0 };
@@ -159,38 +162,58 @@ int daemon_watch_settings(struct daemon *d)
 	const struct plan_item *it;
 	int r = 0;
 
+	if (!d->drift)
+		return;
 	array_foreach(it, &d->host->plan.items) {
 		struct drift_key *k = may_drift(it) ? array_add(&a, &keys) : NULL;
 
 		if (may_drift(it) && !k)
-			return -ENOMEM;
+			r = -ENOMEM;
 		if (k)
 			*k = (struct drift_key){ .key = it->key, .wanted = it->wanted };
 		if (k)
 			hash = hash_string(hash_string(hash, k->key), k->wanted);
 	}
-	if (hash != d->watched)
+	if (r == 0 && hash != d->watched)
 		r = drift_set(d->drift, keys.items, keys.n, daemon_repairs(d), NULL);
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		d->watched = 0;
+		log_trouble(&d->log, r, unwatched);
+		return;
+	}
 	if (hash != d->watched || d->writers_fd < 0)
-		r = ask_for_writers(d, keys.items, keys.n);
+		d->writers_error = ask_for_writers(d, keys.items, keys.n);
 	d->watched = hash;
-	daemon_part(d, &d->status.helper, r, "thpd-helper");
-	return 0;
 }
 
-/** daemon_drift_begin() - has the thread run; 0 or negative errno */
-int daemon_drift_begin(struct daemon *d)
+/**
+ * daemon_drift_retry() - has the thread run, if it does not
+ * @d: the daemon
+ *
+ * The kernel may have no inotify instance left for root (inotify(7), max_user_instances), which is
+ * no reason to leave the rest undone.
+ */
+void daemon_drift_retry(struct daemon *d)
 {
 	const struct root live = ROOT_LIVE;
-	int r = drift_start(&live, &fight_limits, &d->drift);
+	int r = d->drift ? 0 : drift_start(&live, &fight_limits, &d->drift);
 
-	if (r == 0)
-		r = sd_event_add_io(d->event, NULL, drift_fd(d->drift), EPOLLIN, on_drift, d);
+	if (r == 0 && !d->drift_io)
+		r = sd_event_add_io(d->event, &d->drift_io, drift_fd(d->drift), EPOLLIN, on_drift,
+				    d);
 	if (r >= 0)
-		r = sd_event_add_time(d->event, &d->who_timer, CLOCK_MONOTONIC, UINT64_MAX, 1,
-				      on_who_timer, d);
+		return;
+	drift_stop(d->drift);
+	d->drift = NULL;
+	if (r != -ENOENT) /* a kernel without THP: there is nothing to watch */
+		log_trouble(&d->log, r, unwatched);
+}
+
+/** daemon_drift_begin() - prepares what the thread will have to tell; 0 or negative errno */
+int daemon_drift_begin(struct daemon *d)
+{
+	int r = sd_event_add_time(d->event, &d->who_timer, CLOCK_MONOTONIC, UINT64_MAX, 1,
+				  on_who_timer, d);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(d->who_timer, SD_EVENT_OFF);
 	return r < 0 ? r : 0;
@@ -200,6 +223,7 @@ int daemon_drift_begin(struct daemon *d)
 void daemon_drift_end(struct daemon *d)
 {
 	lose_writers(d);
+	d->drift_io = sd_event_source_unref(d->drift_io);
 	drift_stop(d->drift);
 	d->drift = NULL;
 	d->who_timer = sd_event_source_unref(d->who_timer);

@@ -9,8 +9,12 @@
 
 #include "engine/records.h"
 #include "plan/resolve-starts.h"
+#include "sys/units.h"
 
 #define SECOND_US UINT64_C(1000000)
+#define MINUTE_US (60 * SECOND_US)
+/* Starts that wait to be recorded: a thousand a second, and a minute without a cycle. */
+#define STARTED_MAX 65536U
 
 /* When the processes of a unit that has come up are looked at, in microseconds after it. */
 static const uint64_t looks[] = { 1000, 20000, 200000, SECOND_US };
@@ -45,6 +49,8 @@ static enum daemon_part part_of(enum bus_state state)
 	return state == BUS_CONNECTED ? PART_OK : state == BUS_LOST ? PART_LOST : PART_UNUSED;
 }
 
+static void send_programs(struct daemon *d);
+
 static void on_bus_state(enum bus_state state, int error, void *data)
 {
 	struct daemon *d = data;
@@ -60,6 +66,9 @@ static void on_bus_state(enum bus_state state, int error, void *data)
 	else if (was == PART_LOST && state == BUS_CONNECTED && d->bus_was_there)
 		log_bus_back(&d->log);
 	d->bus_was_there |= state == BUS_CONNECTED;
+	/* Rules that have changed meanwhile are no news of systemd's. */
+	if (state == BUS_CONNECTED && d->table_old)
+		send_programs(d);
 	daemon_ready(d, false);
 }
 
@@ -67,6 +76,9 @@ static void lose_starts(struct daemon *d, int error)
 {
 	d->starts_io = sd_event_source_unref(d->starts_io);
 	starts_client_close(&d->starts);
+	/* With no periodic cycle, nothing else would have it tried again. */
+	daemon_schedule(d, d->status.starts == PART_LOST ? MINUTE_US : SECOND_US);
+	d->armed = d->table_sent = false;
 	daemon_part(d, &d->status.starts, error, "thpd-starts");
 }
 
@@ -94,9 +106,13 @@ int daemon_record_starts(struct daemon *d)
 /* It is written down by the next cycle, which is not far. */
 static void remember(struct daemon *d, const struct starts_event *e)
 {
-	struct flag_record *it = array_add(&d->started_arena, &d->started);
-	const char *unit = arena_strdup(&d->started_arena, e->unit);
+	struct flag_record *it = NULL;
+	const char *unit = NULL;
 
+	if (d->started.n < STARTED_MAX)
+		it = array_add(&d->started_arena, &d->started);
+	if (it)
+		unit = arena_strdup(&d->started_arena, e->unit);
 	if (!it)
 		return;
 	*it = (struct flag_record){ .pid = e->pid,
@@ -138,8 +154,7 @@ static void take_state(struct daemon *d, const struct starts_state *s)
 		log_gate_unusable(&d->log, why[s->gate]);
 	d->status.starts = failed && d->gate_wanted ? PART_FAILED : PART_OK;
 	/* One comes when it is connected, the next when the table is in force. */
-	d->armed |= d->table_sent && s->entries == d->starts.entries.n &&
-		    d->starts.sent == d->starts.entries.n + 2;
+	d->armed |= d->table_sent && s->entries == d->table_n;
 	daemon_ready(d, false);
 }
 
@@ -153,6 +168,7 @@ static int on_starts(sd_event_source *s, int fd, uint32_t revents, void *data)
 		r = starts_client_send(&d->starts);
 		if (r <= 0)
 			(void)sd_event_source_set_io_events(s, EPOLLIN);
+		d->table_sent |= r == 0;
 		if (r < 0) {
 			lose_starts(d, r);
 			return 0;
@@ -208,6 +224,24 @@ static int make_table(struct daemon *d, struct start_table *ret)
 	return resolve_starts(&d->host->plan, list, n, ret);
 }
 
+/*
+ * Whether there is a thpd-starts with the table of a daemon that has ended: it would go on with it.
+ * Asked of the cgroup tree, for to ask by its socket would start one.
+ */
+static bool runs_already(void)
+{
+	const struct root live = ROOT_LIVE;
+	_cleanup_units_ struct unit_tree tree = { 0 };
+	const struct unit *u;
+
+	if (units_read(&live, &tree) < 0)
+		return false;
+	array_foreach(u, &tree.units)
+		if (streq(u->name, "thpd-starts.service"))
+			return true;
+	return false;
+}
+
 /* The table as it is now, to thpd-starts. */
 static int send_table(struct daemon *d)
 {
@@ -215,12 +249,12 @@ static int send_table(struct daemon *d)
 	const struct start_entry *e;
 	int r = make_table(d, &table);
 
-	if (r < 0 || (table.entries.n == 0 && d->starts.fd < 0))
+	if (r < 0 || (table.entries.n == 0 && d->starts.fd < 0 && !runs_already()))
 		return r;
 	r = connect_starts(d);
 	if (r < 0)
 		return r;
-	d->gate_wanted = false;
+	d->gate_wanted = d->table_sent = d->armed = false;
 	starts_client_begin(&d->starts);
 	array_foreach(e, &table.entries) {
 		d->gate_wanted |= e->gate;
@@ -229,22 +263,32 @@ static int send_table(struct daemon *d)
 		if (r < 0 && r != -ENAMETOOLONG)
 			return r;
 	}
+	d->table_n = d->starts.entries.n;
 	r = starts_client_send(&d->starts);
-	if (r > 0)
-		r = sd_event_source_set_io_events(d->starts_io, EPOLLIN | EPOLLOUT);
+	if (r < 0)
+		return r;
+	d->table_sent = r == 0;
+	/* Not longer than there is something to be sent: it would be a table without entries. */
+	r = sd_event_source_set_io_events(d->starts_io, r > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 	return r < 0 ? r : 0;
+}
+
+static void send_programs(struct daemon *d)
+{
+	int r = send_table(d);
+
+	d->table_old = false;
+	d->table_known = true;
+	if (r < 0)
+		lose_starts(d, r);
+	else if (d->starts.fd < 0)
+		d->status.starts = PART_UNUSED;
+	daemon_ready(d, false);
 }
 
 static void on_programs(void *data)
 {
-	struct daemon *d = data;
-	int r = send_table(d);
-
-	if (r < 0)
-		lose_starts(d, r);
-	d->table_known = true;
-	d->table_sent = r == 0 && d->starts.fd >= 0;
-	daemon_ready(d, false);
+	send_programs(data);
 }
 
 /**
@@ -257,7 +301,7 @@ static void on_programs(void *data)
 void daemon_ready(struct daemon *d, bool anyway)
 {
 	bool possible = d->starts_wanted && d->bus && bus_state(d->bus) != BUS_NO_SYSTEMD;
-	bool done = d->table_known && (!d->table_sent || d->armed);
+	bool done = d->table_known && (d->starts.fd < 0 || d->armed);
 
 	if (d->ready || (possible && !done && !anyway))
 		return;
@@ -286,8 +330,9 @@ int daemon_ready_begin(struct daemon *d)
 /** daemon_starts_check() - connects again to what was lost; for each cycle */
 void daemon_starts_check(struct daemon *d)
 {
-	if (d->bus && d->starts.fd < 0 && d->status.bus == PART_OK)
-		on_programs(d);
+	if (d->bus && d->starts.fd < 0 && d->status.starts == PART_LOST &&
+	    d->status.bus != PART_LOST)
+		send_programs(d);
 }
 
 static int watch_units(struct daemon *d, const strlist *patterns)
@@ -330,8 +375,11 @@ int daemon_starts_begin(struct daemon *d)
 	e = watch_units(d, &patterns);
 	r = bus_want(d->bus, patterns.items, patterns.n);
 	/* The rules may be others for the same programs. */
-	if (r == 0 && d->status.bus == PART_OK)
-		on_programs(d);
+	d->table_old = true;
+	if (r == 0 && (d->status.bus == PART_OK || patterns.n == 0))
+		send_programs(d);
+	if (patterns.n == 0)
+		d->status.bus = PART_UNUSED;
 	return r < 0 ? r : e;
 }
 

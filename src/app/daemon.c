@@ -158,11 +158,13 @@ void daemon_loaded(struct daemon *d)
 	int r;
 
 	log_policy_loaded(&d->log, &d->host->policy, &d->host->plan);
+	/* When the next one was due by the old policy counts no more. */
+	d->due_us = UINT64_MAX;
+	(void)sd_event_source_set_enabled(d->timer, SD_EVENT_OFF);
 	(void)daemon_cycle(d);
 	r = daemon_starts_begin(d);
 	if (r < 0)
 		log_trouble(&d->log, r, "starts of services are seen by cycles alone");
-	d->due_us = UINT64_MAX;
 	daemon_schedule(d, daemon_interval(d));
 	daemon_tell_watchdog(d);
 }
@@ -253,8 +255,7 @@ int daemon_run(const struct cli *cli)
 	}
 	daemon_starts_end(&d);
 	daemon_reclaim_free(&d);
-	if (d.drift)
-		daemon_drift_end(&d);
+	daemon_drift_end(&d);
 	daemon_unload(&d);
 	close_fd(d.helper.fd);
 	activate_end(&d.helper.own);

@@ -49,11 +49,13 @@ struct daemon {
 	char helper_program[4096], starts_program[4096];
 
 	/* Foreign writes: */
-	struct drift *drift;
+	struct drift *drift; /* NULL while it cannot run */
+	sd_event_source *drift_io;
 	uint64_t watched; /* which settings are, as a hash */
 	struct drift_who who;
 	sd_event_source *who_timer;
-	int writers_fd; /* where the helper tells who writes, or -1 */
+	int writers_fd;	   /* where the helper tells who writes, or -1 */
+	int writers_error; /* of asking for that in this cycle */
 	sd_event_source *writers_io;
 
 	/* Starts: */
@@ -64,8 +66,11 @@ struct daemon {
 	struct starts_client starts;
 	sd_event_source *starts_io;
 	struct activated starts_own; /* where no service manager starts it: fd >= 0 */
-	bool gate_wanted, starts_wanted, table_known, table_sent, armed;
-	bool ready; /* and said so */
+	bool gate_wanted, starts_wanted;
+	bool table_known, table_sent, table_old; /* old: the rules are newer */
+	size_t table_n;				 /* entries of the one that was sent */
+	bool armed;				 /* and is in force */
+	bool ready;				 /* and said so */
 	/* Flags that were set at starts and are not in the record of all flags yet. */
 	struct arena started_arena;
 	ARRAY(struct flag_record) started;
@@ -106,7 +111,8 @@ void daemon_publish(struct daemon *d);
 
 /* daemon-drift.c */
 int daemon_drift_begin(struct daemon *d);
-int daemon_watch_settings(struct daemon *d);
+void daemon_drift_retry(struct daemon *d);
+void daemon_watch_settings(struct daemon *d);
 void daemon_drift_end(struct daemon *d);
 
 /* daemon-starts.c */

@@ -297,23 +297,27 @@ int drift_next(struct drift *d, struct drift_event *ret)
 	}
 }
 
-/** drift_lock() - the thread writes nothing until drift_unlock() */
+/** drift_lock() - the thread writes nothing until drift_unlock(); NULL is fine */
 void drift_lock(struct drift *d)
 {
-	(void)pthread_mutex_lock(&d->lock);
+	if (d)
+		(void)pthread_mutex_lock(&d->lock);
 }
 
-/** drift_unlock() - the thread may write again; call it as often as drift_lock() */
+/** drift_unlock() - the thread may write again; call it as often as drift_lock(). NULL is fine */
 void drift_unlock(struct drift *d)
 {
-	(void)pthread_mutex_unlock(&d->lock);
+	if (d)
+		(void)pthread_mutex_unlock(&d->lock);
 }
 
-/** drift_fights() - about how many settings somebody fights just now */
+/** drift_fights() - about how many settings somebody fights just now; NULL is fine */
 size_t drift_fights(struct drift *d)
 {
 	size_t n = 0;
 
+	if (!d)
+		return 0;
 	drift_lock(d);
 	for (size_t i = 0; i < d->state.n; i++)
 		n += d->state.items[i].fight.rest_us > 0;

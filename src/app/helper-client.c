@@ -3,14 +3,34 @@
 #include "app/helper-client.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "sys/proc.h"
+
+/*
+ * A full call takes seconds where many processes cannot be stopped at once. Who does not answer for
+ * so long is stopped himself (SIGSTOP, a frozen group), and the loop must not wait for him in each
+ * call of each cycle: then he is left alone for a while.
+ */
+#define PATIENCE_S 30
+#define ROOM_S 2 /* to be connected to: only a queue that is full takes time */
+#define PAUSE_S 60
+
+static int64_t now_s(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
 
 /** helper_connect() - a new connection to the helper; a descriptor, or negative errno */
 int helper_connect(struct helper *h)
 {
 	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = HELPER_SOCKET };
+	const struct timeval patience = { .tv_sec = PATIENCE_S }, room = { .tv_sec = ROOM_S };
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int r;
 
@@ -19,7 +39,9 @@ int helper_connect(struct helper *h)
 		if (r < 0)
 			return r;
 	}
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &room, sizeof(room)) < 0 ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	return take_fd(&fd);
 }
@@ -40,7 +62,7 @@ static int ask_once(struct helper *h, const struct helper_call *c, size_t len,
 		n = recv(h->fd, a, sizeof(*a), 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return -errno;
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	if ((size_t)n < HELPER_ANSWER_HEAD)
 		return n == 0 ? -EPIPE : -EBADMSG;
 	*ret_len = (size_t)n - HELPER_ANSWER_HEAD;
@@ -51,24 +73,34 @@ static int ask_once(struct helper *h, const struct helper_call *c, size_t len,
 static int ask(struct helper *h, const struct helper_call *c, size_t len, struct helper_answer *a,
 	       size_t *ret_len)
 {
-	for (int i = 0; i < 2; i++) {
+	if (now_s() < h->paused_until)
+		return h->error;
+	h->error = -EPIPE;
+	for (int i = 0; i < 2 && h->error != -ETIMEDOUT; i++) {
 		h->error = ask_once(h, c, len, a, ret_len);
 		if (h->error == 0)
 			return a->r;
 		h->fd = close_fd(h->fd);
 	}
+	if (h->error == -ETIMEDOUT)
+		h->paused_until = now_s() + PAUSE_S;
 	return h->error;
 }
 
+/*
+ * A helper that cannot be reached is no reason to leave the rest of a cycle undone: each process
+ * then has that as its outcome.
+ */
 static int remote_inject(void *data, const struct inject_request *requests, size_t n,
 			 struct inject_answer *ret)
 {
 	struct helper_call c = { .verb = HELPER_INJECT };
 	struct helper_answer a;
 	size_t len = 0;
-	int r = 0;
 
-	for (size_t from = 0; from < n && r == 0; from += c.n) {
+	for (size_t from = 0; from < n; from += c.n) {
+		int r;
+
 		c.n = (uint32_t)(n - from < HELPER_BATCH ? n - from : HELPER_BATCH);
 		memcpy(c.u.requests, requests + from, c.n * sizeof(*requests));
 		r = ask(data, &c, c.n * sizeof(*requests), &a, &len);
@@ -76,8 +108,10 @@ static int remote_inject(void *data, const struct inject_request *requests, size
 			r = -EBADMSG;
 		if (r == 0)
 			memcpy(ret + from, a.u.answers, len);
+		for (size_t i = from; r < 0 && i < from + c.n; i++)
+			ret[i] = (struct inject_answer){ .result = r, .before = -1, .now = -1 };
 	}
-	return r;
+	return 0;
 }
 
 /* What belongs to root, root reads without more rights. */

@@ -60,7 +60,7 @@ void log_setting(struct log *l, const struct log_drift *d)
 }
 
 /** log_fight_begins() - somebody sets a setting again and again: it is repaired less often now */
-void log_fight_begins(struct log *l, const char *key, uint32_t repairs, uint32_t pause_s,
+void log_fight_begins(struct log *l, const char *key, uint32_t repairs, uint32_t pause_ms,
 		      const struct log_writer *by)
 {
 	struct entry e = { 0 };
@@ -71,9 +71,9 @@ void log_fight_begins(struct log *l, const char *key, uint32_t repairs, uint32_t
 	log_tell(l, &e, EVENT_FIGHT_BEGINS, key,
 		 arena_printf(
 			 &e.arena,
-			 "%s was repaired %u times and set again%s; it is left for %u s now, and "
+			 "%s was repaired %u times and set again%s; it is left for %u ms now, and "
 			 "longer each time",
-			 key, repairs, who, pause_s));
+			 key, repairs, who, pause_ms));
 }
 
 /** log_fight_over() - nobody sets it any more: it is repaired at once again */

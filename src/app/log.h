@@ -79,7 +79,7 @@ void log_stopped(struct log *l);
 void log_policy_loaded(struct log *l, const struct policy *p, const struct plan *plan);
 void log_reload_refused(struct log *l, const char *why);
 void log_setting(struct log *l, const struct log_drift *d);
-void log_fight_begins(struct log *l, const char *key, uint32_t repairs, uint32_t pause_s,
+void log_fight_begins(struct log *l, const char *key, uint32_t repairs, uint32_t pause_ms,
 		      const struct log_writer *by);
 void log_fight_over(struct log *l, const char *key);
 void log_process_set(struct log *l, const struct plan *plan, const struct plan_proc *p);
