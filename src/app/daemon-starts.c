@@ -371,8 +371,11 @@ int daemon_starts_begin(struct daemon *d)
 		r = bus_open(d->event, &live, NULL, &callbacks, d, &d->bus);
 	if (r < 0)
 		return r;
-	d->starts_wanted = patterns.n > 0;
 	e = watch_units(d, &patterns);
+	/* Who only reports looks at what has come, and sets no start. */
+	if (!daemon_repairs(d))
+		patterns.n = 0;
+	d->starts_wanted = patterns.n > 0;
 	r = bus_want(d->bus, patterns.items, patterns.n);
 	/* The rules may be others for the same programs. */
 	d->table_old = true;

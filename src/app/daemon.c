@@ -169,11 +169,12 @@ void daemon_loaded(struct daemon *d)
 	daemon_tell_watchdog(d);
 }
 
+/* What may pass, the service manager tries again; what does not, it need not (see the unit). */
 static int trouble(const char *what, int error)
 {
 	fprintf(stderr, "thpd: %s: %s\n", what, strerror(-error));
 	(void)sd_notifyf(0, "STATUS=%s: %s\nERRNO=%d", what, strerror(-error), -error);
-	return EXIT_TROUBLE;
+	return error == -EWOULDBLOCK ? EXIT_TROUBLE : EXIT_NOT_ALL;
 }
 
 /* When this process was started, as others see it. */

@@ -21,7 +21,8 @@ static const char help_text[] =
 	"  -h, --help          show this help\n"
 	"  -V, --version       show the version\n"
 	"\n"
-	"Exit status: 0 ended as it was asked to, 2 trouble: nothing was changed.\n"
+	"Exit status: 0 ended as it was asked to, 1 trouble that may pass, 2 no good policy, or\n"
+	"another one runs: nothing was changed.\n"
 	"--reload: 0 loaded, 1 refused (the old policy stays in force), 2 trouble.\n"
 	"\n"
 	"See thpd(8) and thpd.conf(5).\n";
