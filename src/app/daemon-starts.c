@@ -224,33 +224,22 @@ static int make_table(struct daemon *d, struct start_table *ret)
 	return resolve_starts(&d->host->plan, list, n, ret);
 }
 
-/*
- * Whether there is a thpd-starts with the table of a daemon that has ended: it would go on with it.
- * Asked of the cgroup tree, for to ask by its socket would start one.
- */
-static bool runs_already(void)
-{
-	const struct root live = ROOT_LIVE;
-	_cleanup_units_ struct unit_tree tree = { 0 };
-	const struct unit *u;
-
-	if (units_read(&live, &tree) < 0)
-		return false;
-	array_foreach(u, &tree.units)
-		if (streq(u->name, "thpd-starts.service"))
-			return true;
-	return false;
-}
-
 /* The table as it is now, to thpd-starts. */
 static int send_table(struct daemon *d)
 {
 	_cleanup_start_table_ struct start_table table = { 0 };
+	const struct root live = ROOT_LIVE;
 	const struct start_entry *e;
 	int r = make_table(d, &table);
 
-	if (r < 0 || (table.entries.n == 0 && d->starts.fd < 0 && !runs_already()))
+	if (r < 0)
 		return r;
+	/*
+	 * One that has the table of a daemon that has ended would go on with it. Not asked by its
+	 * socket, which would start one.
+	 */
+	if (table.entries.n == 0 && d->starts.fd < 0 && !unit_exists(&live, STARTS_UNIT))
+		return 0;
 	r = connect_starts(d);
 	if (r < 0)
 		return r;
@@ -260,6 +249,10 @@ static int send_table(struct daemon *d)
 		d->gate_wanted |= e->gate;
 		r = starts_client_add(&d->starts, e->path, e->unit, e->flag,
 				      e->gate ? EXEC_GATE : EXEC_WATCH);
+		if (r == -E2BIG) {
+			log_trouble(&d->log, r, "not all programs of services can be watched");
+			break;
+		}
 		if (r < 0 && r != -ENAMETOOLONG)
 			return r;
 	}

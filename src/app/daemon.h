@@ -16,6 +16,7 @@
 #include "sys/unitwatch.h"
 
 #define STARTS_SOCKET PATH_STATE "/starts.sock"
+#define STARTS_UNIT "thpd-starts.service"
 
 /* A process whose memory is to be given back. */
 struct reclaim_item {

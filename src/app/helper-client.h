@@ -12,7 +12,7 @@
 struct helper {
 	int fd;		      /* -1: not connected */
 	int error;	      /* of the last call: 0, or why there was no answer */
-	int64_t paused_until; /* CLOCK_MONOTONIC, s: it has not answered, and is not asked till then */
+	int64_t paused_until; /* CLOCK_MONOTONIC, s: it has not answered, and is let alone */
 	struct activated own; /* where no service manager starts it: fd >= 0 */
 };
 

@@ -229,6 +229,20 @@ int units_read(const struct root *root, struct unit_tree *ret)
 	return r;
 }
 
+/** unit_exists() - whether a unit of this name has a group just now: runs, as a rule */
+bool unit_exists(const struct root *root, const char *name)
+{
+	_cleanup_units_ struct unit_tree t = { 0 };
+	const struct unit *u;
+
+	if (units_read(root, &t) < 0)
+		return false;
+	array_foreach(u, &t.units)
+		if (streq(u->name, name))
+			return true;
+	return false;
+}
+
 /** units_free() - frees the units and every string in them */
 void units_free(struct unit_tree *t)
 {

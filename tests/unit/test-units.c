@@ -171,8 +171,11 @@ START_TEST(processes_belong_to_the_systems_unit)
 
 	add_hierarchy((size_t)_i);
 	ck_assert_int_eq(units_read(&root, &units), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		ck_assert_str_eq(pids_of(&root, cases[i].unit), cases[i].pids);
+		ck_assert(unit_exists(&root, cases[i].unit));
+	}
+	ck_assert(!unit_exists(&root, "redis-server.slice"));
 }
 END_TEST
 

@@ -117,6 +117,53 @@ systemctl daemon-reexec
 systemctl restart demo@a
 check "also after a daemon-reexec" eventually has_flag demo@a
 
+# --- a part that does not answer, or cannot be reached, holds up nothing else
+
+stopped=$(cat /sys/fs/cgroup/system.slice/thpd-helper.service/cgroup.procs)
+# shellcheck disable=SC2086 # pids
+kill -STOP $stopped
+sh -c "echo $wrong >$thp/enabled"
+check "with a stopped helper a write is undone" eventually settled enabled "$enabled"
+# shellcheck disable=SC2086
+kill -CONT $stopped
+systemctl stop thpd thpd-helper.service
+mv "$(systemctl cat thpd-helper.service | sed -n 's/^ExecStart=//p')" /t/thpd-helper
+echo "$wrong" >$thp/enabled
+systemctl --no-block start demo@c # not seen as it starts: a cycle needs the helper for it
+check "without a helper it starts" systemctl start thpd
+check "and sets the settings" eventually settled enabled "$enabled"
+check "and says what it has lost" eventually sh -c 'thpctl status | grep -q "lost.*thpd-helper"'
+is "its watchdog is content" "$(property thpd NRestarts)" 0
+mv /t/thpd-helper "$(systemctl cat thpd-helper.service | sed -n 's/^ExecStart=//p')"
+systemctl reset-failed
+check "restarted with the helper" systemctl restart thpd
+
+# --- rules that are gone, and a daemon that only reports
+
+policy "verify_interval = 3600
+on_drift = report
+host {
+	enabled = $enabled
+	service 'demo*.service' { thp = disable }
+}"
+check "a policy that only reports is loaded" systemctl reload thpd
+systemctl restart demo@a
+sleep 0.3
+is "no start is set" "$(flag "$(pid_of demo@a)")" 1
+check "but told as drifted" eventually sh -c "thpctl status | grep -q 'demo@a.*drifted'"
+cp /t/good.conf /etc/thpd/thpd.conf
+check "a policy that sets is loaded" systemctl reload thpd
+check "it sets what runs" eventually has_flag demo@a
+systemctl stop thpd
+policy "host { enabled = $enabled }"
+check "started without rules" systemctl start thpd
+systemctl restart demo@a
+sleep 0.3
+is "nobody goes on with the rules of before" "$(flag "$(pid_of demo@a)")" 1
+cp /t/good.conf /etc/thpd/thpd.conf
+check "with rules again" systemctl reload thpd
+check "they hold" eventually has_flag demo@a
+
 check "stopped" systemctl stop thpd
 is "without a failure" "$(property thpd Result)" success
 check "thpctl status says so" sh -c 'thpctl status | grep -q "^daemon  not running"'
