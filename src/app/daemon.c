@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "app/reload.h"
+#include "base/parse.h"
 #include "sys/proc.h"
 
 #define SECOND_US UINT64_C(1000000)
@@ -82,6 +83,40 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void
 	return 0;
 }
 
+/*
+ * Roles may go by it, and at boot it is often given later than we are started. Of the names of
+ * containers the kernel tells, too.
+ */
+static int on_hostname(sd_event_source *s, int fd, uint32_t revents, void *data)
+{
+	const struct root live = ROOT_LIVE;
+	struct daemon *d = data;
+	char name[256], why[2048];
+
+	if (root_read(&live, PATH_HOSTNAME, name, sizeof(name)) >= 0 &&
+	    !streq(strip(name), d->host->facts.hostname))
+		(void)daemon_reload(d, why, sizeof(why));
+	return 0;
+}
+
+/* The kernel tells of each change once (proc_sys_poll(), fs/proc/proc_sysctl.c). */
+static void watch_hostname(struct daemon *d)
+{
+	const struct root live = ROOT_LIVE;
+	int fd = root_open(&live, PATH_HOSTNAME, O_RDONLY | O_NONBLOCK);
+	sd_event_source *s;
+
+	if (fd < 0)
+		return;
+	if (sd_event_add_io(d->event, &s, fd, EPOLLPRI, on_hostname, d) < 0) {
+		(void)close_fd(fd);
+		return;
+	}
+	(void)sd_event_source_set_io_fd_own(s, true);
+	(void)sd_event_source_set_floating(s, true);
+	(void)sd_event_source_unref(s);
+}
+
 static int on_end(sd_event_source *s, const struct signalfd_siginfo *si, void *data)
 {
 	struct daemon *d = data;
@@ -131,6 +166,8 @@ static int add_sources(struct daemon *d)
 		r = d->control;
 	if (r >= 0)
 		r = sd_event_add_io(d->event, NULL, d->control, EPOLLIN, daemon_on_control, d);
+	if (r >= 0)
+		watch_hostname(d);
 	return r < 0 ? r : daemon_drift_begin(d);
 }
 

@@ -94,7 +94,7 @@ static enum starts_gate try_gate(struct starts *s, struct starts_table *t, int f
 	starts_events_publish(s, t);
 	starts_pool_fill(s);
 	/* Threads are not ready the moment they are made. */
-	while (!starts_pool_take(s))
+	for (int ms = 0; ms < LIMIT_MS && !starts_pool_take(s); ms++)
 		sleep_ms();
 	pid = start(s);
 	r = pid < 0 || !was_caught(s, ret_early) ? STARTS_GATE_TRACE : STARTS_GATE_OK;
