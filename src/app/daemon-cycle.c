@@ -15,6 +15,7 @@
 
 /* Who holds the lock of the state may give back gigabytes: it is not waited for. */
 #define LOCK_RETRY_US 1000000U
+#define LOST_RETRY_US 60000000U
 /* What a cycle sets so soon after a unit came up, was seen as it started. */
 #define CAME_JUST_NOW_US 2000000U
 
@@ -188,6 +189,9 @@ int daemon_cycle(struct daemon *d)
 	}
 	daemon_part(d, &d->status.helper, d->helper.error ? d->helper.error : d->writers_error,
 		    "thpd-helper");
+	/* With no periodic cycle, nothing else would have it tried again. */
+	if (d->status.helper == PART_LOST)
+		daemon_schedule(d, LOST_RETRY_US);
 	if (r < 0) {
 		log_trouble(&d->log, r, "a cycle could not be ended");
 		return r;

@@ -117,6 +117,21 @@ systemctl daemon-reexec
 systemctl restart demo@a
 check "also after a daemon-reexec" eventually has_flag demo@a
 
+# --- the host gets its name late
+
+name=$(cat /proc/sys/kernel/hostname)
+policy "role 'late' {
+	hosts = 'late-*'
+	enabled = $enabled
+}"
+check "a policy for hosts of another name is loaded" systemctl reload thpd
+is "it is of no role" "$(thpctl status | sed -n 's/^role  *\([^ ]*\).*/\1/p')" no
+hostname late-1
+check "renamed, it has the role" eventually sh -c "grep -q '\"name\": \"late\"' /run/thpd/report.json"
+hostname "$name"
+cp /t/good.conf /etc/thpd/thpd.conf
+check "reloaded by its old name" systemctl reload thpd
+
 # --- a part that does not answer, or cannot be reached, holds up nothing else
 
 stopped=$(cat /sys/fs/cgroup/system.slice/thpd-helper.service/cgroup.procs)
@@ -126,16 +141,15 @@ sh -c "echo $wrong >$thp/enabled"
 check "with a stopped helper a write is undone" eventually settled enabled "$enabled"
 # shellcheck disable=SC2086
 kill -CONT $stopped
-systemctl stop thpd thpd-helper.service
-mv "$(systemctl cat thpd-helper.service | sed -n 's/^ExecStart=//p')" /t/thpd-helper
+systemctl stop thpd thpd-helper.socket thpd-helper.service
+systemctl -q mask --runtime thpd-helper.socket
 echo "$wrong" >$thp/enabled
 systemctl --no-block start demo@c # not seen as it starts: a cycle needs the helper for it
 check "without a helper it starts" systemctl start thpd
 check "and sets the settings" eventually settled enabled "$enabled"
 check "and says what it has lost" eventually sh -c 'thpctl status | grep -q "lost.*thpd-helper"'
 is "its watchdog is content" "$(property thpd NRestarts)" 0
-mv /t/thpd-helper "$(systemctl cat thpd-helper.service | sed -n 's/^ExecStart=//p')"
-systemctl reset-failed
+systemctl -q unmask --runtime thpd-helper.socket
 check "restarted with the helper" systemctl restart thpd
 
 # --- rules that are gone, and a daemon that only reports
