@@ -113,7 +113,12 @@ static void count(struct daemon *d, uint64_t began)
 	array_foreach(it, &d->host->plan.items)
 		if (it->outcome == OUTCOME_CHANGED) {
 			s->settings_repaired++;
-			tell_setting(d, it);
+			/* What a new policy changes, nobody has drifted from. */
+			if (s->policy_us > s->cycle_us)
+				log_note(&d->log, "%s was '%s', and is '%s' now", it->key,
+					 it->found ? it->found : "?", it->wanted);
+			else
+				tell_setting(d, it);
 		}
 	array_foreach(pp, &d->host->plan.procs)
 		if (pp->outcome == OUTCOME_CHANGED) {
