@@ -71,6 +71,7 @@ static void tell_setting(struct daemon *d, const struct plan_item *it)
 					 .outcome = it->outcome,
 					 .note = it->note };
 
+	d->status.settings_repaired++;
 	log_setting(&d->log, &drift);
 }
 
@@ -112,7 +113,6 @@ static void count(struct daemon *d, uint64_t began)
 
 	array_foreach(it, &d->host->plan.items)
 		if (it->outcome == OUTCOME_CHANGED) {
-			s->settings_repaired++;
 			/* What a new policy changes, nobody has drifted from. */
 			if (s->policy_us > s->cycle_us)
 				log_note(&d->log, "%s was '%s', and is '%s' now", it->key,
