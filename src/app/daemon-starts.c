@@ -138,8 +138,7 @@ static void take_state(struct daemon *d, const struct starts_state *s)
 		log_gate_unusable(&d->log, why[s->gate]);
 	d->status.starts = failed && d->gate_wanted ? PART_FAILED : PART_OK;
 	/* One comes when it is connected, the next when the table is in force. */
-	d->armed |= d->table_sent && s->entries == d->starts.entries.n &&
-		    d->starts.sent == d->starts.entries.n + 2;
+	d->armed |= d->table_sent && !d->starts.sending && s->entries == d->table_n;
 	daemon_ready(d, false);
 }
 
@@ -222,12 +221,14 @@ static int send_table(struct daemon *d)
 		return r;
 	d->gate_wanted = false;
 	starts_client_begin(&d->starts);
+	d->table_n = 0;
 	array_foreach(e, &table.entries) {
 		d->gate_wanted |= e->gate;
 		r = starts_client_add(&d->starts, e->path, e->unit, e->flag,
 				      e->gate ? EXEC_GATE : EXEC_WATCH);
 		if (r < 0 && r != -ENAMETOOLONG)
 			return r;
+		d->table_n += r == 0;
 	}
 	r = starts_client_send(&d->starts);
 	if (r > 0)

@@ -65,7 +65,8 @@ struct daemon {
 	sd_event_source *starts_io;
 	struct activated starts_own; /* where no service manager starts it: fd >= 0 */
 	bool gate_wanted, starts_wanted, table_known, table_sent, armed;
-	bool ready; /* and said so */
+	size_t table_n; /* entries that were sent */
+	bool ready;	/* and said so */
 	/* Flags that were set at starts and are not in the record of all flags yet. */
 	struct arena started_arena;
 	ARRAY(struct flag_record) started;
