@@ -22,11 +22,14 @@
 static int apply_all(struct daemon *d)
 {
 	struct host *h = d->host;
+	struct plan_item *it;
 	int r = originals_save_plan(&h->root, &h->plan);
 
 	if (r < 0)
 		return r;
 	drift_lock(d->drift);
+	array_foreach(it, &h->plan.items)
+		it->rests = drift_rests(d->drift, it->key);
 	r = apply_settings(&h->root, h->knobs, &h->plan);
 	if (r >= 0)
 		daemon_watch_settings(d);

@@ -132,10 +132,15 @@ static int ask_for_writers(struct daemon *d, const struct drift_key *keys, size_
 	return r < 0 ? r : 0;
 }
 
+/*
+ * What the kernel seems not to have kept was perhaps overwritten before it was read back, and what
+ * it has refused it may take later. It is watched as before: else a fight would be forgotten.
+ */
 static bool may_drift(const struct plan_item *it)
 {
-	return it->outcome == OUTCOME_OK || it->outcome == OUTCOME_CHANGED ||
-	       it->outcome == OUTCOME_DRIFTED || it->outcome == OUTCOME_FAILED;
+	return (it->outcome == OUTCOME_REJECTED && it->now) || it->outcome == OUTCOME_OK ||
+	       it->outcome == OUTCOME_CHANGED || it->outcome == OUTCOME_DRIFTED ||
+	       it->outcome == OUTCOME_FAILED;
 }
 
 /* FNV-1a, to see whether the list is the one that is watched already. */

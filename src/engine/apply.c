@@ -75,7 +75,8 @@ static int apply_pass(const struct root *root, int dirfd, struct plan *plan, enu
 		/*
 		 * Not a word that this kernel has not got, nor one that it took and did not keep.
 		 */
-		bool write = it->outcome == due && (due == OUTCOME_DRIFTED || it->error);
+		bool write = it->outcome == due && (due == OUTCOME_DRIFTED || it->error) &&
+			     !it->rests;
 
 		results[it_i] = write ? knob_write(root, dirfd, it->key, it->wanted) : 1;
 		changed += write;

@@ -56,6 +56,7 @@ struct plan_item {
 	int error;	      /* the errno behind it, positive, or 0 */
 	const char *note;     /* why, in words; may be NULL */
 	bool tolerated;	      /* absent or rejected, and the policy does not mind */
+	bool rests;	      /* is not to be written just now: somebody fights about it */
 };
 
 /* A service rule in force on this host. */
