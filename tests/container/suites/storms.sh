@@ -6,6 +6,8 @@
 #
 # THPD_STORMS=full: the full lengths, some 40 minutes in all; else each is cut short.
 # THPD_STORMS_PARTS: which (kills reloads cycles writes hostile stops limits idle interval)
+# shellcheck disable=SC2317 # the parts are called by their names
+# shellcheck disable=SC2013,SC2046,SC2086 # lists of words, and numbers
 # shellcheck source=tests/container/inside.sh
 . "${srcdir:?}/tests/container/inside.sh"
 
@@ -51,13 +53,17 @@ switches() {
 pss() {
 	awk '$1 == "Pss:" { print $2 }' "/proc/$1/smaps_rollup"
 }
+# own PID: what of it is nobody else's, and in no file: in kB
+own() {
+	awk '$1 == "Pss_Anon:" { print $2 }' "/proc/$1/smaps_rollup"
+}
 descriptors() {
 	find "/proc/$1/fd" -type l 2>/dev/null | wc -l
 }
-# one_more_sample: PSS and descriptors of the daemon, to $tmp/samples
+# one_more_sample: own memory and descriptors of the daemon, to $tmp/samples
 one_more_sample() {
 	sample_pid=$(pids thpd | head -n 1)
-	echo "$(pss "$sample_pid") $(descriptors "$sample_pid") $sample_pid" >>"$tmp/samples"
+	echo "$(own "$sample_pid") $(descriptors "$sample_pid") $sample_pid" >>"$tmp/samples"
 }
 # flat WHAT TOLERANCE_KB: the last tenth of the samples against the second one
 flat() {
@@ -70,10 +76,10 @@ flat() {
 			printf "%.0f %.0f %.1f %.1f %d\n", a / t, b / t, c / t, d / t, NR
 		}' "$tmp/samples" >"$tmp/flat"
 	read -r m0 m1 f0 f1 n <"$tmp/flat"
-	echo "# $1: PSS $m0 kB, then $m1 kB; $f0 descriptors, then $f1; $n samples"
+	echo "# $1: own memory $m0 kB, then $m1 kB; $f0 descriptors, then $f1; $n samples"
 	is "$1: it is one process all the time" "$(awk '{ print $3 }' "$tmp/samples" | sort -u | wc -l)" 1
 	check "$1: memory is flat" test "$m1" -le $((m0 + $2))
-	check "$1: descriptors are flat" awk "BEGIN { exit !($f1 - $f0 < 0.5) }"
+	check "$1: descriptors are flat" awk "BEGIN { exit !($f1 - $f0 < 2) }"
 	: >"$tmp/samples"
 }
 has_flag() {
@@ -135,19 +141,22 @@ well() {
 	check "$1: one that is held at its start gets it, too" eventually has_flag gated@1
 }
 
+# A program of its own: each exec of a program that is watched is heard, whoever runs it.
+mkdir -p /srv
+cp "$(command -v sleep)" /srv/storm
 unit storm@.service <<-U
 	[Unit]
 	StartLimitIntervalSec=0
 	[Service]
 	Type=exec
-	ExecStart=sleep 100000
+	ExecStart=/srv/storm 100000
 U
 unit gated@.service <<-U
 	[Unit]
 	StartLimitIntervalSec=0
 	[Service]
 	Type=exec
-	ExecStart=sleep 100000
+	ExecStart=/srv/storm 100000
 	DynamicUser=yes
 	SystemCallFilter=@system-service
 U
@@ -159,32 +168,30 @@ systemctl daemon-reload
 policy "verify_interval = 3600
 host { $services }"
 systemctl start thpd
-# shellcheck disable=SC2046 # a list
 systemctl start $(instances 1 10) gated@1
 well "before"
 
-# killed: each of its parts, at any moment of its life
+# killed: the daemon so often, at any moment of its life, and its helpers in between
 kills() {
-	n=$(length 1000 25)
+	n=$(length 1000 10)
 	begin_storm
 	killed=0
+	others=0
 	while [ $killed -lt "$n" ]; do
-		case $((killed % 5)) in
-		1) part=thpd-helper ;;
-		3) part=thpd-starts ;;
+		case $(random 5) in
+		0) part=thpd-helper ;;
+		1) part=thpd-starts ;;
 		*) part=thpd ;;
 		esac
 		victim=$(pids $part | tail -n 1)
+		# The helper is there only when it is needed, the daemon not at once.
 		if [ -n "$victim" ] && kill -KILL "$victim" 2>/dev/null; then
-			killed=$((killed + 1))
-		else
-			# The helper is only there for as long as it is needed.
-			[ $part != thpd-helper ] || killed=$((killed + 1))
+			if [ $part = thpd ]; then killed=$((killed + 1)); else others=$((others + 1)); fi
 		fi
 		nap "$(random 150)"
 	done
 	end_storm
-	echo "# $n kills; thpd was restarted $(property thpd NRestarts) times," \
+	echo "# $n kills of the daemon, $others of the others; thpd was restarted $(property thpd NRestarts) times," \
 		"thpd-starts $(property thpd-starts NRestarts) times"
 	none_harmed "killed"
 	is "killed: no unit has failed" "$(systemctl --failed --plain --no-legend)" ""
@@ -223,8 +230,7 @@ sample_settings() {
 		last=
 		while :; do
 			now="$(setting khugepaged/scan_sleep_millisecs) $(setting khugepaged/alloc_sleep_millisecs)"
-			# shellcheck disable=SC2086 # two words
-			set -- $now
+					set -- $now
 			[ "$1" -lt 20000 ] || echo "of a bad policy: $now" >>"$tmp/mixed"
 			[ $(($1 + 30000)) != "$2" ] || break
 			[ "$now" = "$last" ] || tries=0
@@ -284,7 +290,8 @@ reloads() {
 
 # Each reload has a cycle, and services that come up and go have some.
 cycles() {
-	n=$(length 10000 300)
+	n=$(length 10000 60)
+	every=$(length 150 5)
 	first=$(counter cycles)
 	: >"$tmp/samples"
 	begin_storm
@@ -294,7 +301,8 @@ cycles() {
 			thpd --reload || echo "reload" >>"$tmp/failed"
 		done
 		asked=$((asked + 5))
-		[ $((asked % (n / 100 * 5 / 5))) != 0 ] || one_more_sample
+		# Some 200 samples; the first ones are of a daemon that is still growing into its work.
+		[ $((asked % every)) != 0 ] || one_more_sample
 		[ $asked -lt $((n * 2)) ] || break
 	done
 	end_storm
@@ -393,7 +401,7 @@ writes() {
 
 # One that does not give up. The daemon is new, and knows of no fight.
 hostile() {
-	seconds=$(length 60 5)
+	seconds=$(length 60 3)
 	wanted=$(setting enabled)
 	wrong=$(other enabled)
 	policy "verify_interval = 3600
@@ -415,7 +423,6 @@ hostile() {
 	kill -KILL $foe
 	wait $foe 2>/dev/null
 	journalctl --sync
-	# shellcheck disable=SC2086 # a list
 	journalctl -b -q --no-pager --after-cursor "$since" -o cat \
 		-u thpd -u thpd-helper -u thpd-starts >"$tmp/entries"
 	share=$(awk "BEGIN { printf \"%.3f\", $used / $seconds / 1e4 }")
@@ -455,20 +462,18 @@ stop() {
 # Of thpd-starts, one process holds the starts and the other one watches it: who stops both at once, as the
 # freezer does, has stopped what others wait for.
 stops() {
-	# shellcheck disable=SC2046 # lists
 	stop thpd $(pids thpd)
-	# shellcheck disable=SC2046
 	stop thpd-helper $(pids thpd-helper)
 	watching=$(pid_of thpd-starts)
 	stop "who watches" "$watching"
-	# shellcheck disable=SC2046
 	stop "who holds the starts" $(pids thpd-starts | grep -vx "$(pid_of thpd-starts)")
-	# shellcheck disable=SC2046
 	stop "all but who watches" $(pids $daemon | grep -vx "$(pid_of thpd-starts)")
 }
 limits() {
-	for part in $daemon "$daemon"; do
-		# shellcheck disable=SC2086
+	parts_limited="$daemon"
+	[ "${THPD_STORMS:-}" != full ] || parts_limited="$daemon all"
+	for part in $parts_limited; do
+		[ $part != all ] || part=$daemon
 		for pid in $(pids $part); do
 			now=$(awk '$1 == "VmSize:" { print $2 * 1024 }' "/proc/$pid/status")
 			prlimit --pid "$pid" --as="$now"
@@ -477,19 +482,24 @@ limits() {
 		kill -HUP "$(pids thpd)"
 		starts_within 10 "no more memory: $part, reloaded"
 		systemctl kill -s KILL thpd
-		# shellcheck disable=SC2086
 		kill -KILL $(pids thpd-helper thpd-starts) 2>/dev/null
 		well "no more memory: $part, ended and restarted"
 	done
 }
 
 idle() {
-	seconds=$(length 600 3)
+	seconds=$(length 600 1)
 	policy "verify_interval = 0
 	host { enabled = $(setting enabled) $services }"
 	systemctl restart thpd
-	nap 3000
-	before=$(switches $daemon)
+	# What comes with its start takes a moment, and longer on a busy machine.
+	before=0
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		after=$(switches $daemon)
+		[ "$before" != "$after" ] || break
+		before=$after
+		nap 1500
+	done
 	sleep "$seconds"
 	after=$(switches $daemon)
 	echo "# idle: $seconds s with $before switches before them"
@@ -502,15 +512,14 @@ idle() {
 	done
 }
 interval() {
-	services_wanted=$(length 500 50)
+	services_wanted=$(length 500 30)
 	every=$(length 60 1)
-	seconds=$(length 183 4)
+	seconds=$(length 183 3)
 	policy "verify_interval = $every
 	host { enabled = $(setting enabled) $services }"
-	# shellcheck disable=SC2046 # a list
 	systemctl start $(instances 1 "$services_wanted")
 	systemctl restart thpd
-	nap 3000
+	nap 1500
 	check "interval: all have the flag" eventually all_have_flags
 	had=$(counter cycles)
 	used=$(cpu_us $daemon)
