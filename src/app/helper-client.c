@@ -73,6 +73,7 @@ static int ask_once(struct helper *h, const struct helper_call *c, size_t len,
 static int ask(struct helper *h, const struct helper_call *c, size_t len, struct helper_answer *a,
 	       size_t *ret_len)
 {
+	memset(a, 0, HELPER_ANSWER_HEAD);
 	if (now_s() < h->paused_until)
 		return h->error;
 	h->error = -EPIPE;
