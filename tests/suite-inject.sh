@@ -175,7 +175,7 @@ unnoticed() {
 		from=$(sed -n 's/^next=//p' "$work/drive")
 		case $verb in
 		kill) [ "${killed:-0}" -gt 0 ] && set -- $(($1 - killed)) "$2" && [ "$1" -gt 0 ] || driven=0 ;;
-		points) set -- "$1" "$from" ;;
+		points) [ "${from:-0}" -gt "${2:-0}" ] || [ $victims -lt 50 ] && set -- "$1" "$from" || driven=1 ;;
 		esac
 	done
 	figures="$victims victims: $(tail -n 1 "$work/drive" | sed 's/.* \(points=\)/\1/'), $(tail -n 1 "$work/out")"

@@ -194,12 +194,12 @@ int drive_points(const struct target *t, int rounds, int from)
 {
 	unsigned int reached = 0, points = 0, failed = 0;
 	bool full = false;
-	int point;
+	int point, i = 0;
 
 	for (point = from; point < INJECT_POINTS_N && !full; point++) {
 		unsigned int met = 0;
 
-		for (int i = 0; i < 4 * rounds && !full; i++) {
+		for (i = 0; i < 4 * rounds && !full; i++) {
 			enum thp_flag flag = flag_of((unsigned int)i);
 			struct inject_answer a = ask(t, INJECT_SET, flag, (enum inject_point)point);
 
@@ -228,7 +228,8 @@ int drive_points(const struct target *t, int rounds, int from)
 	}
 	printf("points=%u reached=%u failed=%u\n", points, reached, failed);
 	if (full && !failed) {
-		printf("next=%d\n", point - 1);
+		/* A point whose last round found no room any more is done all the same. */
+		printf("next=%d\n", i < 4 * rounds ? point - 1 : point);
 		return STATUS_FULL;
 	}
 	return failed ? 1 : 0;
