@@ -166,6 +166,9 @@ static int try_once(const struct inject_request *rq, int *fired_from, struct inj
 		if (t.fired)
 			*fired_from = t.target.thp_enabled;
 	}
+	/* It can end between any two looks. */
+	if (r == -ESRCH)
+		r = INJECT_GONE;
 	/* A thread may end while its process goes on. */
 	if (r == INJECT_GONE && t.target.tid != rq->pid && t.target.tid != 0)
 		r = INJECT_BUSY;
