@@ -63,7 +63,7 @@ static void write_foreign(void)
 		int fd = openat(thp_dirfd, f->key, O_WRONLY | O_CLOEXEC);
 
 		(void)usleep(200);
-		began = drift_now_ns();
+		began = monotonic_ns();
 		if (write(fd, f->other, strlen(f->other)) < 0 ||
 		    write(from_writer[1], &began, sizeof(began)) < 0)
 			_exit(1);
@@ -132,7 +132,7 @@ static void floor_of(size_t i, struct samples *s)
 		if (read(w.fd, w.buf, sizeof(w.buf)) < 0 || pread(fd, text, sizeof(text), 0) < 0 ||
 		    pwrite(fd, f->was, strlen(f->was), 0) < 0)
 			fail(f->key);
-		end = drift_now_ns();
+		end = monotonic_ns();
 		add(s, end - answer());
 		if (read(w.fd, w.buf, sizeof(w.buf)) < 0) /* our own */
 			fail(f->key);

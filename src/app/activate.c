@@ -5,44 +5,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
+#include "app/seqpacket.h"
 #include "base/util.h"
-
-#define LISTEN_FD 3 /* SD_LISTEN_FDS_START */
-
-/**
- * listen_at() - a listening SOCK_SEQPACKET socket that only root can connect to
- * @path: where; what is there is taken away
- * @flags: SOCK_NONBLOCK, or 0
- *
- * Return: a descriptor; negative errno.
- */
-int listen_at(const char *path, int flags)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
-	mode_t saved;
-	int r;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (fd < 0)
-		return -errno;
-	(void)unlink(path);
-	saved = umask(0177);
-	r = bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-	(void)umask(saved);
-	if (r == 0 && listen(fd, 8) < 0)
-		r = -errno;
-	if (r < 0)
-		return r;
-	return take_fd(&fd);
-}
 
 /**
  * activate_listen() - makes the socket of a helper program
@@ -54,7 +20,7 @@ int listen_at(const char *path, int flags)
  */
 int activate_listen(struct activated *a, const char *program, const char *path)
 {
-	int fd = listen_at(path, 0);
+	int fd = seqpacket_listen(path, 0);
 
 	if (fd < 0)
 		return fd;

@@ -14,7 +14,6 @@ struct activated {
 	pid_t pid;
 };
 
-int listen_at(const char *path, int flags);
 int activate_listen(struct activated *a, const char *program, const char *path);
 int activate_run(struct activated *a);
 void activate_end(struct activated *a);

@@ -96,7 +96,7 @@ static void tell_process(struct daemon *d, const struct plan_proc *pp)
 		fact.comm = p.comm;
 	named.fact = &fact;
 	pp = &named;
-	if (now_us(CLOCK_MONOTONIC) - d->came_us < CAME_JUST_NOW_US) {
+	if (monotonic_us() - d->came_us < CAME_JUST_NOW_US) {
 		d->status.starts_watched++;
 		log_note(&d->log, "%s, process %d: set as its unit came up",
 			 plan->units.items[pp->unit].fact->name, pp->fact->pid);
@@ -130,8 +130,8 @@ static void count(struct daemon *d, uint64_t began)
 		}
 	log_cycle(&d->log, &d->host->plan);
 	s->cycles++;
-	s->cycle_us = now_us(CLOCK_REALTIME);
-	s->cycle_took_us = now_us(CLOCK_MONOTONIC) - began;
+	s->cycle_us = realtime_us();
+	s->cycle_took_us = monotonic_us() - began;
 }
 
 /**
@@ -143,7 +143,7 @@ void daemon_publish(struct daemon *d)
 	struct host *h = d->host;
 	const struct daemon_view view = { .state = DAEMON_RUNNING,
 					  .status = &d->status,
-					  .now_us = now_us(CLOCK_REALTIME) };
+					  .now_us = realtime_us() };
 	struct report_counts c;
 	struct report rep = {
 		.verb = daemon_repairs(d) ? "apply" : "verify",
@@ -183,7 +183,7 @@ void daemon_publish(struct daemon *d)
  */
 int daemon_cycle(struct daemon *d)
 {
-	uint64_t began = now_us(CLOCK_MONOTONIC);
+	uint64_t began = monotonic_us();
 	int r;
 
 	d->writers_error = 0;

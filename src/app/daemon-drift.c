@@ -8,14 +8,6 @@
 
 static const char unwatched[] = "foreign writes are seen by cycles alone";
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
-
 static void tell(struct daemon *d, const struct drift_event *e, const struct writer *who)
 {
 	const struct log_writer by = {
@@ -40,7 +32,7 @@ static void tell(struct daemon *d, const struct drift_event *e, const struct wri
 /* Events go out when their writer is known, or nobody will tell any more. */
 static void flush(struct daemon *d)
 {
-	uint64_t now = d->writers_fd >= 0 ? now_ns() : UINT64_MAX, due;
+	uint64_t now = d->writers_fd >= 0 ? monotonic_ns() : UINT64_MAX, due;
 	struct drift_event e;
 	struct writer who;
 
@@ -76,7 +68,7 @@ static int on_drift(sd_event_source *s, int fd, uint32_t revents, void *data)
 		count(d, &e);
 		if (drift_who_full(&d->who))
 			flush(d);
-		drift_who_event(&d->who, &e, now_ns());
+		drift_who_event(&d->who, &e, monotonic_ns());
 	}
 	flush(d);
 	return 0;

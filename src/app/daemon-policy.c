@@ -73,7 +73,7 @@ int daemon_load(struct daemon *d, char *ret_why, size_t size)
 	}
 	daemon_unload(d);
 	d->host = next;
-	d->status.policy_us = now_us(CLOCK_REALTIME);
+	d->status.policy_us = realtime_us();
 	d->status.verify_interval = next->policy.verify_interval;
 	d->status.on_drift_report = next->policy.on_drift == ON_DRIFT_REPORT;
 	return 0;
@@ -94,7 +94,7 @@ static void refuse(struct daemon *d, const char *why)
 	size_t len = strcspn(why, "\n");
 
 	d->status.reloads_failed++;
-	d->status.reload_failed_us = now_us(CLOCK_REALTIME);
+	d->status.reload_failed_us = realtime_us();
 	(void)snprintf(d->reload_error, sizeof(d->reload_error), "%.*s", (int)len, why);
 	d->status.reload_error = d->reload_error;
 	(void)sd_notifyf(0, "STATUS=A new policy was refused, the old one is in force: %s",
@@ -115,8 +115,7 @@ int daemon_reload(struct daemon *d, char *ret_why, size_t size)
 {
 	int r;
 
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-			 (unsigned long long)now_us(CLOCK_MONOTONIC));
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)monotonic_us());
 	r = daemon_load(d, ret_why, size);
 	if (r < 0) {
 		refuse(d, ret_why);

@@ -32,7 +32,7 @@ static void on_unit(const char *name, const char *path, void *data)
 
 	/* A start that thpd-starts sees would only be in its way if it were looked at at once. */
 	d->looks = d->status.starts == PART_OK ? 1 : 0;
-	d->came_us = now_us(CLOCK_MONOTONIC);
+	d->came_us = monotonic_us();
 	daemon_look_again(d);
 }
 
@@ -311,7 +311,7 @@ static int on_ready_timer(sd_event_source *s, uint64_t usec, void *data)
 /** daemon_ready_begin() - daemon_ready() as soon as it can be, or in a second; the exit status */
 int daemon_ready_begin(struct daemon *d)
 {
-	uint64_t until = now_us(CLOCK_MONOTONIC) + SECOND_US;
+	uint64_t until = monotonic_us() + SECOND_US;
 
 	if (sd_event_add_time(d->event, NULL, CLOCK_MONOTONIC, until, SECOND_US / 10,
 			      on_ready_timer, d) < 0)

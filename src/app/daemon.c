@@ -19,7 +19,7 @@
 
 static uint64_t random_below(uint64_t n)
 {
-	uint64_t x = now_us(CLOCK_MONOTONIC) * UINT64_C(6364136223846793005) + (uint64_t)getpid();
+	uint64_t x = monotonic_us() * UINT64_C(6364136223846793005) + (uint64_t)getpid();
 
 	return n ? (x >> 17) % n : 0;
 }
@@ -39,7 +39,7 @@ uint64_t daemon_interval(const struct daemon *d)
  */
 void daemon_schedule(struct daemon *d, uint64_t in_us)
 {
-	uint64_t due = in_us == UINT64_MAX ? UINT64_MAX : now_us(CLOCK_MONOTONIC) + in_us;
+	uint64_t due = in_us == UINT64_MAX ? UINT64_MAX : monotonic_us() + in_us;
 
 	if (due >= d->due_us)
 		return;
@@ -280,7 +280,7 @@ int daemon_run(const struct cli *cli)
 			    .due_us = UINT64_MAX,
 			    .lock = -1,
 			    .control = -1,
-			    .status = { .pid = getpid(), .started_us = now_us(CLOCK_REALTIME) } };
+			    .status = { .pid = getpid(), .started_us = realtime_us() } };
 	int r, status;
 
 	log_open(&d.log, cli->verbose);

@@ -4,13 +4,13 @@
 #define THPD_APP_DAEMON_H
 
 #include <systemd/sd-event.h>
-#include <time.h>
 
 #include "app/drift-who.h"
 #include "app/helper-client.h"
 #include "app/host.h"
 #include "app/log.h"
 #include "app/starts-client.h"
+#include "base/clock.h"
 #include "model/daemon.h"
 #include "sys/bus.h"
 #include "sys/unitwatch.h"
@@ -78,14 +78,6 @@ struct daemon {
 
 	struct reclaim_queue reclaim;
 };
-
-static inline uint64_t now_us(clockid_t clock)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000U + (uint64_t)ts.tv_nsec / 1000U;
-}
 
 static inline bool daemon_repairs(const struct daemon *d)
 {

@@ -6,20 +6,6 @@
 #include "engine/apply.h"
 #include "sys/knob.h"
 
-/** drift_now_ns() - CLOCK_MONOTONIC */
-uint64_t drift_now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
-
-static uint64_t now_us(void)
-{
-	return drift_now_ns() / 1000;
-}
-
 static void copy(char to[DRIFT_TEXT], const char *from)
 {
 	(void)snprintf(to, DRIFT_TEXT, "%.*s", (int)DRIFT_TEXT - 1, from);
@@ -50,7 +36,7 @@ static void repair(struct drift_state *s, struct drift_item *it, struct drift_ev
 
 	s->counts.writes++;
 	r = knob_read(&s->root, s->dirfd, it->key, &k);
-	e->latency_ns = drift_now_ns() - s->woken_ns;
+	e->latency_ns = monotonic_ns() - s->woken_ns;
 	it->refused = false;
 	if (r < 0) {
 		e->outcome = r == -ENOENT ? OUTCOME_GONE : OUTCOME_UNKNOWN;
@@ -103,7 +89,7 @@ static void found_wrong(struct drift_state *s, struct drift_item *it, const char
 
 	/* Once at the end of each rest it is repaired; the next write counts again. */
 	if (written)
-		e.fight = (int32_t)fight_found(&it->fight, &s->limits, now_us());
+		e.fight = (int32_t)fight_found(&it->fight, &s->limits, monotonic_us());
 	else if (it->fight.rest_us > 0)
 		e.fight = FIGHT_ON;
 	if (it->fight.resting) {
@@ -144,7 +130,7 @@ static void look(struct drift_state *s, struct drift_item *it, bool written)
 	}
 	it->told[0] = '\0';
 	it->refused = false;
-	if (written && fight_right(&it->fight, &s->limits, now_us()))
+	if (written && fight_right(&it->fight, &s->limits, monotonic_us()))
 		driftwatch_drop(&s->watch, (size_t)(it - s->items));
 }
 

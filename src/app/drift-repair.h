@@ -4,6 +4,7 @@
 #define THPD_APP_DRIFT_REPAIR_H
 
 #include "app/drift.h"
+#include "base/clock.h"
 #include "sys/driftwatch.h"
 
 struct drift_item {
@@ -30,7 +31,6 @@ struct drift_state {
 	void *data;
 };
 
-uint64_t drift_now_ns(void);
 void drift_handle_writes(struct drift_state *s);
 void drift_handle_time(struct drift_state *s);
 void drift_look_at_all(struct drift_state *s);

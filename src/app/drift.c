@@ -38,7 +38,7 @@ static void tell(void *data, const struct drift_event *e)
 /* For poll(2): rounded up, so that the time has come when it ends. */
 static int timeout_ms(const struct drift_state *s)
 {
-	uint64_t due = drift_due_us(s), now = drift_now_ns() / 1000;
+	uint64_t due = drift_due_us(s), now = monotonic_us();
 
 	if (due == UINT64_MAX)
 		return -1;
@@ -60,7 +60,7 @@ static void *run(void *data)
 
 		if (poll(fds, ARRAY_SIZE(fds), timeout) < 0)
 			continue;
-		woken = drift_now_ns();
+		woken = monotonic_ns();
 		(void)pthread_mutex_lock(&d->lock);
 		d->state.woken_ns = woken;
 		d->state.counts.wakes++;

@@ -4,9 +4,9 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
-#include <time.h>
 
+#include "app/seqpacket.h"
+#include "base/clock.h"
 #include "sys/proc.h"
 
 /*
@@ -16,34 +16,20 @@
  */
 #define PATIENCE_S 30
 #define ROOM_S 2 /* to be connected to: only a queue that is full takes time */
-#define PAUSE_S 60
-
-static int64_t now_s(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
+#define PAUSE_US UINT64_C(60000000)
 
 /** helper_connect() - a new connection to the helper; a descriptor, or negative errno */
 int helper_connect(struct helper *h)
 {
-	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = HELPER_SOCKET };
-	const struct timeval patience = { .tv_sec = PATIENCE_S }, room = { .tv_sec = ROOM_S };
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	int r;
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	int fd, r = h->own.fd >= 0 ? activate_run(&h->own) : 0;
 
-	if (h->own.fd >= 0) {
-		r = activate_run(&h->own);
-		if (r < 0)
-			return r;
-	}
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &room, sizeof(room)) < 0 ||
-	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	return take_fd(&fd);
+	if (r < 0)
+		return r;
+	fd = seqpacket_connect(HELPER_SOCKET, 0, ROOM_S);
+	if (fd >= 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	return fd;
 }
 
 static int ask_once(struct helper *h, const struct helper_call *c, size_t len,
@@ -74,7 +60,7 @@ static int ask(struct helper *h, const struct helper_call *c, size_t len, struct
 	       size_t *ret_len)
 {
 	memset(a, 0, HELPER_ANSWER_HEAD);
-	if (now_s() < h->paused_until)
+	if (monotonic_us() < h->paused_until)
 		return h->error;
 	h->error = -EPIPE;
 	for (int i = 0; i < 2 && h->error != -ETIMEDOUT; i++) {
@@ -84,7 +70,7 @@ static int ask(struct helper *h, const struct helper_call *c, size_t len, struct
 		h->fd = close_fd(h->fd);
 	}
 	if (h->error == -ETIMEDOUT)
-		h->paused_until = now_s() + PAUSE_S;
+		h->paused_until = monotonic_us() + PAUSE_US;
 	return h->error;
 }
 

@@ -10,10 +10,10 @@
  * The way to the privileged helper; connected when it is first needed, and anew when it was lost.
  */
 struct helper {
-	int fd;		      /* -1: not connected */
-	int error;	      /* of the last call: 0, or why there was no answer */
-	int64_t paused_until; /* CLOCK_MONOTONIC, s: it has not answered, and is let alone */
-	struct activated own; /* where no service manager starts it: fd >= 0 */
+	int fd;		       /* -1: not connected */
+	int error;	       /* of the last call: 0, or why there was no answer */
+	uint64_t paused_until; /* CLOCK_MONOTONIC, in microseconds: it is left alone so long */
+	struct activated own;  /* where no service manager starts it: fd >= 0 */
 };
 
 int helper_connect(struct helper *h);

@@ -5,18 +5,10 @@
 
 #include <sys/stat.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
 
 #include "app/log.h"
+#include "base/clock.h"
 #include "sys/paths.h"
-
-static uint64_t monotonic_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* What follows "NAME=" in the field of that name, and how long it is; "" when there is none. */
 static const char *field_value(const struct iovec *fields, size_t n, const char *name, int *ret_len)

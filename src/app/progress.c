@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/progress.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 #define EVERY_MS 100U
 #define BAR 30U
@@ -24,20 +24,12 @@ void progress_catch(void)
 	(void)sigaction(SIGTERM, &sa, NULL);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /** progress_show() - a struct reclaim_options.progress; @data is the struct progress */
 void progress_show(const struct reclaim_progress *p, void *data)
 {
 	static const char bar[] = "##############################";
 	struct progress *line = data;
-	uint64_t now = now_ms();
+	uint64_t now = monotonic_us() / 1000U;
 	unsigned int filled;
 
 	if (!line->shown || p->total == 0 || now - line->last_ms < EVERY_MS)

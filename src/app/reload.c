@@ -4,12 +4,9 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 
-#include "app/activate.h"
 #include "app/cli.h"
-
-static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = RELOAD_SOCKET };
+#include "app/seqpacket.h"
 
 /* Loading takes milliseconds; who is stopped, or waits for a lock, takes longer. */
 #define PATIENCE_S 30
@@ -22,15 +19,15 @@ static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = R
 int reload_ask(void)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int fd = seqpacket_connect(RELOAD_SOCKET, 0, 0);
 	struct reload_answer answer;
 	ssize_t n;
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		fprintf(stderr, "thpd: the daemon cannot be reached: %s\n", strerror(errno));
+	if (fd < 0) {
+		fprintf(stderr, "thpd: the daemon cannot be reached: %s\n", strerror(-fd));
 		return EXIT_TROUBLE;
 	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	n = recv(fd, &answer, sizeof(answer), 0);
 	if (n < (ssize_t)sizeof(answer)) {
 		fprintf(stderr, "thpd: the daemon does not answer: %s\n",
@@ -48,21 +45,13 @@ int reload_ask(void)
 int reload_listen(void)
 {
 	/* What is there is of a daemon that was ended: there is one at a time. */
-	return listen_at(RELOAD_SOCKET, SOCK_NONBLOCK);
+	return seqpacket_listen(RELOAD_SOCKET, SOCK_NONBLOCK);
 }
 
 /** reload_accept() - who asks for a reload, to be told by reload_tell(); negative errno: nobody */
 int reload_accept(int listening)
 {
-	_cleanup_close_ int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (fd < 0)
-		return -errno;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.uid != 0)
-		return -EPERM;
-	return take_fd(&fd);
+	return seqpacket_accept(listening, SOCK_NONBLOCK);
 }
 
 /** reload_tell() - tells who asked, and closes */

@@ -3,7 +3,8 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+
+#include "app/seqpacket.h"
 
 /**
  * starts_client_take() - uses a socket that is connected already
@@ -26,21 +27,10 @@ void starts_client_take(struct starts_client *c, int fd)
  */
 int starts_client_connect(struct starts_client *c, const char *path)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd;
+	int fd = seqpacket_connect(path, SOCK_NONBLOCK, 0);
 
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(at.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) < 0) {
-		int r = -errno;
-
-		(void)close(fd);
-		return r;
-	}
+		return fd;
 	starts_client_take(c, fd);
 	return 0;
 }

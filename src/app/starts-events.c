@@ -19,15 +19,6 @@
 #define TRIES 5
 #define DEAD_NS (200 * STARTS_NS_PER_MS)
 
-/** starts_now() - monotonic time in nanoseconds */
-uint64_t starts_now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 * STARTS_NS_PER_MS + (uint64_t)ts.tv_nsec;
-}
-
 /* @at: monotonic; 0: never */
 static void die_at(const struct starts *s, uint64_t at)
 {
@@ -110,7 +101,7 @@ static void take_up(struct starts *s, const struct exec_event *e, enum exec_mode
 	slot->mode = mode;
 	slot->answered = 0;
 	slot->answered_ns = 0;
-	slot->began = starts_now();
+	slot->began = monotonic_ns();
 	memcpy(slot->unit, unit, sizeof(slot->unit));
 	if (e->waits)
 		__atomic_store_n(&slot->file, e->fd, __ATOMIC_RELEASE);
@@ -126,7 +117,7 @@ static void take_up(struct starts *s, const struct exec_event *e, enum exec_mode
  */
 static uint64_t see_to_open(struct starts *s)
 {
-	const uint64_t now = starts_now();
+	const uint64_t now = monotonic_ns();
 	uint64_t oldest = 0;
 
 	for (size_t i = 0; i < STARTS_SLOTS; i++) {
@@ -152,7 +143,7 @@ static uint64_t see_to_open(struct starts *s)
  */
 static int until(const struct starts *s, uint64_t oldest)
 {
-	const uint64_t now = starts_now(), at = oldest + s->bound_ns;
+	const uint64_t now = monotonic_ns(), at = oldest + s->bound_ns;
 
 	if (!oldest)
 		return -1;
@@ -178,7 +169,7 @@ static void *run(void *data)
 		if (poll(fds, EXEC_MODES, until(s, oldest)) <= 0)
 			continue;
 		(void)__atomic_fetch_add(&s->epoch, 1, __ATOMIC_SEQ_CST);
-		die_at(s, (oldest ? oldest : starts_now()) + DEAD_NS);
+		die_at(s, (oldest ? oldest : monotonic_ns()) + DEAD_NS);
 		for (int mode = EXEC_MODES - 1; mode >= 0; mode--) {
 			int n = fds[mode].revents ? exec_watch_read(s->groups[mode], events) : 0;
 

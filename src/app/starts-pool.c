@@ -37,7 +37,7 @@ bool starts_slot_answer(struct slot *slot)
 	if (slot->mode != EXEC_GATE || __atomic_exchange_n(&slot->answered, 1, __ATOMIC_ACQ_REL))
 		return false;
 	(void)exec_watch_answer(slot->starts->groups[EXEC_GATE], slot->file);
-	__atomic_store_n(&slot->answered_ns, starts_now(), __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->answered_ns, monotonic_ns(), __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -161,7 +161,7 @@ bool starts_pool_busy(struct starts *s)
 /** starts_pool_expire() - gives up those that have been waiting for their exec too long */
 void starts_pool_expire(struct starts *s)
 {
-	const uint64_t now = starts_now();
+	const uint64_t now = monotonic_ns();
 
 	for (size_t i = 0; i < STARTS_SLOTS; i++)
 		if (get_state(&s->slots[i]) == SLOT_GIVEN && now > s->slots[i].began + LIMIT_NS)

@@ -5,6 +5,7 @@
 
 #include "app/starts-table.h"
 #include "app/starts-wire.h"
+#include "base/clock.h"
 #include "sys/inject-catch.h"
 
 #include <semaphore.h>
@@ -50,7 +51,5 @@ struct starts {
 };
 
 #define starts_count(counter) ((void)__atomic_fetch_add(&(counter), 1, __ATOMIC_RELAXED))
-
-uint64_t starts_now(void);
 
 #endif

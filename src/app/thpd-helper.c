@@ -17,35 +17,21 @@
 #include <sys/wait.h>
 
 #include "app/helper-serve.h"
-#include "base/parse.h"
+#include "app/seqpacket.h"
 #include "base/util.h"
 
-#define LISTEN_FD 3
 #define CONNECTIONS_MAX 16U
 
-/* Whether descriptor 3 is a listening socket that was meant for us. */
+/* Whether there is a listening socket that was meant for us. */
 static bool have_socket(void)
 {
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	int listening = 0, type = 0;
 	socklen_t len = sizeof(int);
-	uint64_t n;
 
-	if (!pid || !fds || parse_uint(pid, INT32_MAX, &n) < 0 || (pid_t)n != getpid() ||
-	    parse_uint(fds, INT32_MAX, &n) < 0 || n != 1)
-		return false;
-	return getsockopt(LISTEN_FD, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
+	return seqpacket_passed() == LISTEN_FD &&
+	       getsockopt(LISTEN_FD, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
 	       listening && getsockopt(LISTEN_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
 	       type == SOCK_SEQPACKET && fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC) == 0;
-}
-
-/* The mode of the socket is one lock, this is another. */
-static bool is_root(int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == 0;
 }
 
 /* A process for each connection: what goes wrong in one, the others do not notice. */
@@ -97,8 +83,8 @@ static int run(void)
 			return -errno;
 		children = reap(children);
 		if (p.revents)
-			fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0 || !is_root(fd) || serve_in_child(fd, getpid()) < 0)
+			fd = seqpacket_accept(LISTEN_FD, 0);
+		if (fd < 0 || serve_in_child(fd, getpid()) < 0)
 			continue;
 		served = true;
 		children++;

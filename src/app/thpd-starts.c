@@ -8,9 +8,8 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
+#include "app/seqpacket.h"
 #include "app/starts-control.h"
 #include "app/starts-events.h"
 #include "app/starts-guard.h"
@@ -18,8 +17,6 @@
 #include "app/starts-test.h"
 #include "base/parse.h"
 #include "config.h"
-
-#define LISTEN_FD 3 /* SD_LISTEN_FDS_START, sd_listen_fds(3) */
 
 static const char usage[] =
 	"Usage: thpd-starts [--fd=N | --listen=PATH] [--bound=MS]\n"
@@ -70,44 +67,16 @@ static int parse(int argc, char **argv, struct options *ret)
 	return 0;
 }
 
-/* The service manager's, if it is meant for us: sd_listen_fds(3). */
-static int passed_fd(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
-	uint64_t to = 0, fds = 0;
-
-	if (!pid || !n || parse_uint(pid, INT32_MAX, &to) < 0 || parse_uint(n, 1, &fds) < 0)
-		return -1;
-	return (pid_t)to == getpid() && fds == 1 ? LISTEN_FD : -1;
-}
-
-static int listen_at(const char *path)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd, r;
-
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(at.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	(void)unlink(path);
-	(void)umask(0177);
-	if (bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 4) == 0)
-		return fd;
-	r = -errno;
-	(void)close(fd);
-	return r;
-}
-
 static int open_socket(const struct options *o, struct control *c)
 {
-	int fd = o->fd >= 0 ? o->fd : o->listen ? listen_at(o->listen) : passed_fd(), listens = 0;
+	int fd = o->fd >= 0 ? o->fd :
+		 o->listen  ? seqpacket_listen(o->listen, 0) :
+			      seqpacket_passed(),
+	    listens = 0;
 	socklen_t size = sizeof(listens);
 
 	if (fd < 0)
-		return o->listen ? fd : -ENOTCONN;
+		return fd;
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;

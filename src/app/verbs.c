@@ -2,9 +2,8 @@
 /* The verbs that hold the policy against the host. Each returns its exit status. */
 #include "app/verbs.h"
 
-#include <time.h>
-
 #include "app/services.h"
+#include "base/clock.h"
 #include "engine/apply.h"
 #include "engine/collect.h"
 #include "engine/daemon-seen.h"
@@ -187,14 +186,6 @@ static void estimate_empty(struct host *h)
 	}
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /** verb_status() - the host at a glance */
 int verb_status(struct host *h, const struct report_style *style)
 {
@@ -221,7 +212,7 @@ int verb_status(struct host *h, const struct report_style *style)
 	if (h->cli->empty)
 		estimate_empty(h);
 	rep = make_report(h, EXIT_GOOD);
-	daemon_look(&h->root, now_us(), &seen);
+	daemon_look(&h->root, realtime_us(), &seen);
 	rep.status = &status;
 	rep.daemon = &seen.view;
 	rep.carried = &carried;

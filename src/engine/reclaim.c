@@ -8,6 +8,7 @@
 
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/parse.h"
 #include "sys/pages.h"
 #include "sys/paths.h"
@@ -31,14 +32,6 @@ struct reclaim {
 	struct reclaim_result result;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
-
 static bool stopped(const struct reclaim *c)
 {
 	return c->options->stop && *c->options->stop;
@@ -47,7 +40,7 @@ static bool stopped(const struct reclaim *c)
 /* Waits until the rate allows another huge page. */
 static void pace(struct reclaim *c)
 {
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 	struct timespec t;
 
 	if (c->options->max_rate == 0)

@@ -140,7 +140,7 @@ int bus_ask(struct bus_unit *u)
 	_cleanup_free_ char *path = NULL;
 	int r = sd_bus_path_encode(MANAGER_PATH "/unit", u->name, &path);
 
-	u->asked = bus_now();
+	u->asked = monotonic_us();
 	b->stats.asked++;
 	if (r >= 0)
 		r = sd_bus_message_new_method_call(b->bus, &m, MANAGER_DEST, path,

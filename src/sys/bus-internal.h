@@ -8,6 +8,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "base/clock.h"
 #include "base/patterns.h"
 #include "sys/bus.h"
 
@@ -81,7 +82,6 @@ void bus_relist_soon(struct bus *b, uint64_t delay);
 int bus_on_notify(sd_event_source *s, uint64_t usec, void *data);
 int bus_on_relist(sd_event_source *s, uint64_t usec, void *data);
 int bus_on_retry(sd_event_source *s, uint64_t usec, void *data);
-uint64_t bus_now(void);
 void bus_settle(struct bus *b);
 void bus_fail(struct bus *b, int error);
 

@@ -9,7 +9,6 @@
  * once. Units change with a reload only, and are then all asked for anew.
  */
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "sys/bus-internal.h"
 
@@ -23,15 +22,6 @@
 /* News are told not more often than that: while more is on its way, and at all. */
 #define NEWS_BUSY (50 * MS)
 #define NEWS (5 * MS)
-
-/** bus_now() - the time in microseconds, CLOCK_MONOTONIC */
-uint64_t bus_now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /** bus_at() - arms a timer for one moment */
 void bus_at(sd_event_source *timer, uint64_t when)
@@ -92,7 +82,7 @@ void bus_fail(struct bus *b, int error)
 	if (error == -ETIMEDOUT && b->bus && sd_bus_is_open(b->bus) <= 0)
 		error = -ECONNRESET;
 	bus_disconnect(b);
-	b->retry_at = bus_now() + b->retry_delay;
+	b->retry_at = monotonic_us() + b->retry_delay;
 	bus_at(b->retry, b->dead ? 0 : b->retry_at);
 	b->retry_delay = b->retry_delay < RETRY_MAX / 2 ? 2 * b->retry_delay : RETRY_MAX;
 	set_state(b, BUS_LOST, error);
@@ -101,7 +91,7 @@ void bus_fail(struct bus *b, int error)
 static void tell_news(struct bus *b)
 {
 	b->changed = false;
-	b->notified = bus_now();
+	b->notified = monotonic_us();
 	if (b->callbacks.programs)
 		b->callbacks.programs(b->data);
 }
@@ -120,7 +110,7 @@ void bus_settle(struct bus *b)
 			tell_news(b);
 		if (b->bus) /* else the news have made somebody want nothing any more */
 			set_state(b, BUS_CONNECTED, 0);
-	} else if (b->changed && bus_now() >= when) {
+	} else if (b->changed && monotonic_us() >= when) {
 		tell_news(b);
 	} else if (b->changed) {
 		bus_at(b->notify, when);
@@ -144,10 +134,10 @@ int bus_on_notify(sd_event_source *s, uint64_t usec, void *data)
  */
 void bus_relist_soon(struct bus *b, uint64_t delay)
 {
-	uint64_t when = bus_now() + delay;
+	uint64_t when = monotonic_us() + delay;
 
 	if (b->relist_since == 0)
-		b->relist_since = bus_now();
+		b->relist_since = monotonic_us();
 	bus_at(b->relist, when < b->relist_since + QUIET_MAX ? when : b->relist_since + QUIET_MAX);
 }
 
@@ -192,7 +182,7 @@ static int unit_new(struct bus *b, const char *name)
 		bus_unit_due(u);
 		return 0;
 	}
-	if (u->asked > 0 && bus_now() - u->asked < BUS_OUR_OWN)
+	if (u->asked > 0 && monotonic_us() - u->asked < BUS_OUR_OWN)
 		return bus_ask_if_loaded(u);
 	return bus_ask(u);
 }

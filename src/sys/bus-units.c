@@ -209,7 +209,7 @@ static size_t pack(char *at, const struct unit_program *from, size_t n, struct u
 void bus_unit_retire(struct bus_unit *u)
 {
 	struct bus *b = u->bus;
-	uint64_t now = bus_now();
+	uint64_t now = monotonic_us();
 	size_t n = 0;
 
 	empty(u);

@@ -68,5 +68,7 @@ uint64_t arch_pc(const struct regs *regs);
 bool arch_in_stub(const struct regs *now, uint64_t at);
 bool arch_eintr_restarts(bool compat, long nr);
 enum call_class arch_classify(bool compat, long nr, const uint64_t *args);
+bool native_eintr_restarts(long nr);
+enum call_class native_classify(long nr, const uint64_t *args);
 
 #endif

@@ -13,7 +13,6 @@
 #include "sys/inject-catch.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -124,23 +123,11 @@ static bool has_it(const struct tracer *t)
 	return t->request->flag == THP_FLAG_DISABLE && t->target.thp_enabled == 0;
 }
 
-/* The thread that is kept runs where we do, so each of its stops is but a switch to us. */
-static void follow(int32_t cpu)
-{
-	cpu_set_t cpus;
-
-	if (cpu < 0 || cpu >= CPU_SETSIZE)
-		return;
-	CPU_ZERO(&cpus);
-	CPU_SET((size_t)cpu, &cpus);
-	(void)sched_setaffinity(0, sizeof(cpus), &cpus);
-}
-
 /* From PTRACE_EVENT_EXEC to the release. */
 static int at_exec(struct tracer *t)
 {
 	const int32_t pid = t->target.tid;
-	const uint64_t began = tracer_now();
+	const uint64_t began = monotonic_ns();
 	int r, e;
 
 	t->before.nr = -1;
@@ -152,14 +139,14 @@ static int at_exec(struct tracer *t)
 		return tracer_result(r);
 	/* While it is on its way there. */
 	r = prepare(t, pid);
-	follow(t->target.cpu);
+	tracer_follow(t->target.cpu);
 	t->target.tid = pid;
 	e = tracer_wait_interrupted(t);
 	if (e != 0)
 		r = e;
 	if (r == 0 && has_it(t)) {
 		t->answer->before = t->answer->now = THP_FLAG_DISABLE;
-		t->answer->stopped_ns = (uint32_t)(tracer_now() - began);
+		t->answer->stopped_ns = (uint32_t)(monotonic_ns() - began);
 		if (!t->group_stop)
 			(void)tracer_trace(t, PTRACE_CONT, 0);
 		return 0;
@@ -191,7 +178,7 @@ static int at_work(struct tracer *t, struct inject_catch *c)
 	/* In the middle of an exec all sorts of things are not found. */
 	if (r != 0 || target_is_bad(&t->target))
 		return INJECT_BUSY;
-	began = tracer_now();
+	began = monotonic_ns();
 	r = (int)tracer_trace(t, PTRACE_INTERRUPT, 0);
 	if (r < 0)
 		return tracer_result(r);
@@ -209,7 +196,7 @@ static int at_work(struct tracer *t, struct inject_catch *c)
 /* From the seizure to the release. */
 static int follow_exec(struct tracer *t, struct inject_catch *c)
 {
-	const uint64_t began = tracer_now();
+	const uint64_t began = monotonic_ns();
 	uint64_t next = began + GRACE_NS;
 	int r;
 
@@ -229,11 +216,11 @@ static int follow_exec(struct tracer *t, struct inject_catch *c)
 			return INJECT_BUSY;
 		if (c->waited)
 			continue;
-		if (tracer_now() >= next || (next == began + GRACE_NS && runs(c))) {
+		if (monotonic_ns() >= next || (next == began + GRACE_NS && runs(c))) {
 			r = at_work(t, c);
 			if (r != INJECT_BUSY)
 				return r;
-			next = tracer_now() + LOOK_AGAIN_NS;
+			next = monotonic_ns() + LOOK_AGAIN_NS;
 		}
 		pause_ns(LOOK_NS);
 	}
@@ -290,7 +277,7 @@ int inject_catch(struct inject_catch *c)
 			break;
 		pause_ns(TRY_AGAIN_NS);
 	}
-	c->set_ns = tracer_now();
+	c->set_ns = monotonic_ns();
 	if (r == INJECT_FORBIDDEN)
 		r = why_forbidden(&t, c);
 	if (t.target.start) {

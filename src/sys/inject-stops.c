@@ -6,18 +6,26 @@
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #define SPIN_NS 100000
 #define GROUP_STOP_EVENT 128 /* PTRACE_EVENT_STOP */
 
-/** tracer_now() - monotonic time in nanoseconds */
-uint64_t tracer_now(void)
+/**
+ * tracer_follow() - runs where a thread ran last from now on
+ * @cpu: as proc_read() tells
+ *
+ * On the target's own CPU each of its stops is but a switch to us, and takes a fraction of the
+ * time; and a thread that is made begins where we are.
+ */
+void tracer_follow(int32_t cpu)
 {
-	struct timespec ts;
+	cpu_set_t cpus;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
+	if (cpu < 0 || cpu >= CPU_SETSIZE)
+		return;
+	CPU_ZERO(&cpus);
+	CPU_SET((size_t)cpu, &cpus);
+	(void)sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
 /** tracer_expired() - whether the thread of a tracer has waited long enough */
@@ -96,7 +104,7 @@ int tracer_look(const struct tracer *t, int options, int *ret_status)
  */
 enum stop tracer_next_stop(const struct tracer *t, int *ret_signal)
 {
-	const uint64_t until = tracer_now() + SPIN_NS;
+	const uint64_t until = monotonic_ns() + SPIN_NS;
 	int options = t->sleeps ? 0 : WNOHANG;
 
 	for (;;) {
@@ -111,7 +119,7 @@ enum stop tracer_next_stop(const struct tracer *t, int *ret_signal)
 			return STOP_EXPIRED;
 		/* The thread may be waiting for this very CPU. */
 		(void)sched_yield();
-		if (tracer_now() >= until)
+		if (monotonic_ns() >= until)
 			options = 0;
 	}
 }

@@ -100,7 +100,7 @@ static void pass_in_gap(struct tracer *t, int sig)
  */
 static bool linger(struct tracer *t)
 {
-	uint64_t until = tracer_now() + LINGER_NS;
+	uint64_t until = monotonic_ns() + LINGER_NS;
 
 	do {
 		/* In this order: a stop for a signal looks like being in the call, too. */
@@ -126,7 +126,7 @@ static bool linger(struct tracer *t)
 		default:
 			(void)tracer_trace(t, PTRACE_CONT, 0);
 		}
-	} while (tracer_now() < until);
+	} while (monotonic_ns() < until);
 	return false;
 }
 
@@ -192,7 +192,7 @@ static void release(struct tracer *t, uint64_t began)
 	 */
 	if (!t->group_stop && (t->fired || !tracer_expired(t)))
 		(void)tracer_trace(t, PTRACE_CONT, 0);
-	t->answer->stopped_ns = (uint32_t)(tracer_now() - began);
+	t->answer->stopped_ns = (uint32_t)(monotonic_ns() - began);
 	tracer_point(t, INJECT_AT_RELEASED);
 }
 
@@ -218,7 +218,7 @@ static int seize(struct tracer *t)
  * tracer_visit() - what is done to a thread, up to its release
  * @t: it is in PTRACE_EVENT_STOP
  * @r: or could not be brought there: enum inject_result, or negative errno
- * @began: since when it has been kept, of tracer_now()
+ * @began: since when it has been kept, of monotonic_ns()
  *
  * The thread that calls this must end for the process to be released, whatever is returned.
  *
@@ -255,7 +255,7 @@ int tracer_visit(struct tracer *t, int r, uint64_t began)
 void *tracer_run(void *data)
 {
 	struct tracer *t = data;
-	uint64_t began = tracer_now();
+	uint64_t began = monotonic_ns();
 	int r = seize(t);
 
 	if (r == 0)

@@ -3,6 +3,7 @@
 #ifndef THPD_SYS_INJECT_TRACER_H
 #define THPD_SYS_INJECT_TRACER_H
 
+#include "base/clock.h"
 #include "sys/inject-target.h"
 #include "sys/inject.h"
 
@@ -44,7 +45,7 @@ enum stop { STOP_EVENT, STOP_GROUP, STOP_CALL, STOP_SIGNAL, STOP_GONE, STOP_EXPI
 void *tracer_run(void *data);
 int tracer_visit(struct tracer *t, int r, uint64_t began);
 
-uint64_t tracer_now(void);
+void tracer_follow(int32_t cpu);
 bool tracer_expired(const struct tracer *t);
 void tracer_point(const struct tracer *t, enum inject_point p);
 long tracer_trace(const struct tracer *t, int request, uintptr_t data);

@@ -8,7 +8,6 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -94,21 +93,6 @@ static int run_tracer(struct tracer *t)
 	return t->answer->result;
 }
 
-/*
- * On the target's own CPU a stop takes a fraction of the time, and so does a thread that begins
- * where we are.
- */
-static void follow(int32_t cpu)
-{
-	cpu_set_t cpus;
-
-	if (cpu < 0 || cpu >= CPU_SETSIZE)
-		return;
-	CPU_ZERO(&cpus);
-	CPU_SET((size_t)cpu, &cpus);
-	(void)sched_setaffinity(0, sizeof(cpus), &cpus);
-}
-
 /* Whether ptrace(2) is refused because of another tracer, or because there is nothing to trace. */
 static int why_forbidden(const struct inject_request *rq, struct inject_answer *answer)
 {
@@ -159,7 +143,7 @@ static int try_once(const struct inject_request *rq, int *fired_from, struct inj
 	if (r == 0 && !done)
 		r = target_slot(&t.target, &t.vdso_slot);
 	if (r == 0 && !done) {
-		follow(t.target.cpu);
+		tracer_follow(t.target.cpu);
 		t.memory = target_open(&t.target, t.target.tid, "mem", O_RDWR);
 		r = run_tracer(&t);
 		close_fd(t.memory);

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "sys/lines.h"
 
 /*
@@ -41,11 +42,8 @@
 void pages_take_turns(struct pages_turn *turn)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	struct timespec t;
-	uint64_t now;
+	uint64_t now = monotonic_ns();
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	now = (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 	if (now - turn->began_ns < TURN_NS)
 		return;
 	/* At first, we have not begun yet. */

@@ -3,8 +3,8 @@
 
 #include <sys/fanotify.h>
 #include <sys/syscall.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "sys/paths.h"
 #include "sys/units.h"
 
@@ -33,14 +33,6 @@ struct writers_file {
 	bool marked;
 	uint64_t again_ns; /* not marked: when it will be again; 0: this kernel has no such file */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
 
 /**
  * writers_open() - begins to listen, as yet to no file
@@ -154,7 +146,7 @@ static void count(struct writers *w, struct writers_file *f, uint64_t now)
  */
 int writers_timeout(const struct writers *w)
 {
-	uint64_t first = UINT64_MAX, now = now_ns();
+	uint64_t first = UINT64_MAX, now = monotonic_ns();
 
 	for (size_t i = 0; i < w->n; i++)
 		if (w->files[i].again_ns > 0 && w->files[i].again_ns < first)
@@ -174,7 +166,7 @@ static void listen_again(struct writers *w)
 		if (f->again_ns == 0)
 			continue;
 		if (now == 0)
-			now = now_ns();
+			now = monotonic_ns();
 		if (f->again_ns <= now && mark(w, f) < 0)
 			f->again_ns = 0;
 	}
@@ -295,7 +287,7 @@ int writers_next(struct writers *w, struct writer *ret)
 		if (n == (ssize_t)sizeof(e.with) &&
 		    e.with.pidfd.hdr.info_type == FAN_EVENT_INFO_TYPE_PIDFD)
 			pidfd = e.with.pidfd.pidfd;
-		found = tell(w, &e, pidfd, now_ns(), ret);
+		found = tell(w, &e, pidfd, monotonic_ns(), ret);
 		close_fd(pidfd);
 		close_fd(e.meta.fd);
 		if (found)
