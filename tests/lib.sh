@@ -35,6 +35,21 @@ skip() {
 	echo "ok $tap_count - $1 # SKIP $2"
 }
 
+# cannot NAME REASON: a skip, which under CI must not be
+cannot() {
+	if [ "${CI:-}" = true ]; then
+		fail "$1" "$2"
+	else
+		skip "$1" "$2"
+	fi
+}
+
+# unfit REASON: ends the suite; under CI a machine is needed that can
+unfit() {
+	cannot "${0##*/}" "$1"
+	finish
+}
+
 # check NAME COMMAND...: passes when the command succeeds
 check() {
 	check_name=$1
@@ -78,6 +93,16 @@ exits() {
 	else
 		fail "$exits_name" "$run_detail"
 	fi
+}
+
+# eventually COMMAND...: waits until it succeeds; false after 30 s, more where much is going on
+eventually() {
+	tries=600
+	until "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.05
+	done
 }
 
 # unprivileged COMMAND...: as nobody where we are root, else as we are

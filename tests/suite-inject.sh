@@ -19,20 +19,10 @@ export LC_ALL
 helpers=$builddir/tests/helpers
 name="running processes"
 
-# cannot REASON: ends the suite; under CI a machine is needed that can
-cannot() {
-	if [ "${CI:-}" = true ]; then
-		fail "$name" "$1"
-	else
-		skip "$name" "$1"
-	fi
-	finish
-}
-
-[ "$(uname -m)" = x86_64 ] || cannot "the victims are written for x86-64"
-[ "$(id -u)" = 0 ] || cannot "needs root"
-[ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" -lt 3 ] || cannot "Yama forbids ptrace"
-[ -x "$helpers/victim" ] || cannot "$helpers/victim is missing"
+[ "$(uname -m)" = x86_64 ] || unfit "the victims are written for x86-64"
+[ "$(id -u)" = 0 ] || unfit "needs root"
+[ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" -lt 3 ] || unfit "Yama forbids ptrace"
+[ -x "$helpers/victim" ] || unfit "$helpers/victim is missing"
 
 # Each kind, and how a victim of it is disturbed on purpose, to see that it would notice; see
 # tests/helpers/drive-spoil.c. Not here: seccomp-norestart, whose filter allows sleeps and forbids their
@@ -352,6 +342,6 @@ fi
 
 if [ ! -x "$helpers/victim32" ]; then
 	name="32-bit processes"
-	cannot "the compiler cannot make them"
+	unfit "the compiler cannot make them"
 fi
 finish

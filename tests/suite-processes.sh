@@ -9,16 +9,6 @@ set -u
 LC_ALL=C
 export LC_ALL
 
-# cannot REASON: ends the suite; under CI a machine is needed that can
-cannot() {
-	if [ "${CI:-}" = true ]; then
-		fail "running processes" "$1"
-	else
-		skip "running processes" "$1"
-	fi
-	finish
-}
-
 # In which hierarchy thpctl looks for units: see src/sys/units.c.
 find_hierarchy() {
 	for base in /sys/fs/cgroup /sys/fs/cgroup/unified; do
@@ -38,13 +28,13 @@ if [ -z "${THPD_TEST_TAG:-}" ]; then
 	. "${srcdir:?}/tests/lib.sh"
 	case $(uname -m) in
 	x86_64 | aarch64) ;;
-	*) cannot "no remote prctl on $(uname -m)" ;;
+	*) unfit "no remote prctl on $(uname -m)" ;;
 	esac
-	[ "$(id -u)" = 0 ] || cannot "needs root"
-	find_hierarchy || cannot "there is no cgroup hierarchy"
+	[ "$(id -u)" = 0 ] || unfit "needs root"
+	find_hierarchy || unfit "there is no cgroup hierarchy"
 	THPD_TEST_TAG=thpdtest$$
 	export THPD_TEST_TAG
-	mkdir "$base/$THPD_TEST_TAG.slice" 2>"$tmp/err" || cannot "$(cat "$tmp/err")"
+	mkdir "$base/$THPD_TEST_TAG.slice" 2>"$tmp/err" || unfit "$(cat "$tmp/err")"
 	thp_enabled=/sys/kernel/mm/transparent_hugepage/enabled
 	enabled=$(sed 's/.*\[\(.*\)\].*/\1/' $thp_enabled)
 	# Groups can be removed when the last process in them has ended, which takes a moment.
@@ -58,7 +48,7 @@ if [ -z "${THPD_TEST_TAG:-}" ]; then
 	}
 	trap 'put_back; rm -rf "$tmp"' EXIT
 	unshare --mount --pid --fork --mount-proc --propagation private true 2>"$tmp/err" ||
-		cannot "needs unshare: $(cat "$tmp/err")"
+		unfit "needs unshare: $(cat "$tmp/err")"
 	unshare --mount --pid --fork --kill-child --mount-proc --propagation private /bin/sh "$0"
 	exit
 fi
@@ -73,7 +63,7 @@ asker=${builddir:?}/tests/helpers/asker
 hog=$builddir/tests/helpers/hugehog
 thp=/sys/kernel/mm/transparent_hugepage
 flags=/run/thpd/flags.json
-mount -t tmpfs tmpfs /run || cannot "/run cannot be another one"
+mount -t tmpfs tmpfs /run || unfit "/run cannot be another one"
 chmod 711 "$tmp"
 cd "$tmp" || exit 1
 

@@ -29,26 +29,16 @@ clients=clients@thpdtest.service # no rule is about this one
 
 # --- what is needed
 
-# cannot REASON: ends the suite; under CI a machine is needed that can
-cannot() {
-	if [ "${CI:-}" = true ]; then
-		fail "services of this machine" "$1"
-	else
-		skip "services of this machine" "$1"
-	fi
-	finish
-}
-
-[ "$(id -u)" = 0 ] || cannot "needs root"
-[ -w $thp/enabled ] || cannot "this kernel has no transparent huge pages that can be set"
-[ -x "$drive" ] || cannot "needs $drive"
+[ "$(id -u)" = 0 ] || unfit "needs root"
+[ -w $thp/enabled ] || unfit "this kernel has no transparent huge pages that can be set"
+[ -x "$drive" ] || unfit "needs $drive"
 for file in original.json flags.json; do
-	[ ! -e $state/$file ] || cannot "$state/$file exists: thpd has been at work in this boot"
+	[ ! -e $state/$file ] || unfit "$state/$file exists: thpd has been at work in this boot"
 done
 postgres=$(command -v postgres || ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null | tail -n 1)
 [ -z "$postgres" ] || PATH=${postgres%/*}:$PATH
 for program in redis-server redis-cli redis-benchmark postgres initdb pgbench psql java javac go python3 strace setpriv; do
-	command -v "$program" >/dev/null || cannot "needs $program; packaging/install-deps --tests gets it"
+	command -v "$program" >/dev/null || unfit "needs $program; packaging/install-deps --tests gets it"
 done
 
 # The same choice as the program's: where systemd would keep its units.
@@ -64,9 +54,9 @@ units=${groups%% *}
 # What a killed run has left goes, unless somebody is in it.
 for group in $groups; do
 	[ -z "$(cat "$group/cgroup.procs" "$group"/*/cgroup.procs 2>/dev/null)" ] ||
-		cannot "$group has processes: is another run under way?"
+		unfit "$group has processes: is another run under way?"
 	[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \;
-	mkdir "$group" 2>/dev/null || cannot "$group cannot be made"
+	mkdir "$group" 2>/dev/null || unfit "$group cannot be made"
 	[ ! -e "$group/cgroup.subtree_control" ] || echo +memory >"$group/cgroup.subtree_control" 2>/dev/null
 done
 
@@ -123,16 +113,6 @@ put_back() {
 }
 trap put_back EXIT
 trap 'exit 129' HUP
-
-# eventually COMMAND...: waits until it succeeds; false after 30 s, more where much is going on
-eventually() {
-	tries=600
-	until "$@"; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
 
 # --- services
 

@@ -55,16 +55,6 @@ flag() {
 	sed -n 's/^THP_enabled:[[:space:]]*//p' "/proc/$1/status"
 }
 
-# eventually COMMAND...: waits until it succeeds; false after 30 s
-eventually() {
-	tries=600
-	until "$@"; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-
 # unit NAME: writes a unit from standard input, for this boot
 unit() {
 	mkdir -p /run/systemd/system

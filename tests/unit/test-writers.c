@@ -17,23 +17,6 @@ static struct writers writers;
 static const char *keys[] = { "defrag", "no-such-file", "khugepaged/defrag" };
 static struct writer who;
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-static uint64_t cpu_us(void)
-{
-	struct rusage u;
-
-	(void)getrusage(RUSAGE_SELF, &u);
-	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
-	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-}
-
 static void setup(void)
 {
 	ck_assert_int_eq(writers_open(&live, thp_dirfd, &writers), 0);

@@ -7,9 +7,11 @@
 #include <ftw.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "sys/knob.h"
 
@@ -25,6 +27,20 @@ struct thp_file {
 static struct thp_file thp_files[THP_FILES_MAX];
 static size_t thp_files_n;
 static int thp_dirfd = -1;
+
+static inline uint64_t now_ms(void)
+{
+	return monotonic_us() / 1000;
+}
+
+static inline uint64_t cpu_us(void)
+{
+	struct rusage u;
+
+	(void)getrusage(RUSAGE_SELF, &u);
+	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
+	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
 
 static inline int thp_write(const char *key, const char *value)
 {
