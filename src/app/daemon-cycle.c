@@ -108,6 +108,13 @@ static void tell_process(struct daemon *d, const struct plan_proc *pp)
 	}
 }
 
+static void count_cycle(struct daemon *d, uint64_t began)
+{
+	d->status.cycles++;
+	d->status.cycle_us = realtime_us();
+	d->status.cycle_took_us = monotonic_us() - began;
+}
+
 static void count(struct daemon *d, uint64_t began)
 {
 	struct daemon_status *s = &d->status;
@@ -129,16 +136,11 @@ static void count(struct daemon *d, uint64_t began)
 			tell_process(d, pp);
 		}
 	log_cycle(&d->log, &d->host->plan);
-	s->cycles++;
-	s->cycle_us = realtime_us();
-	s->cycle_took_us = monotonic_us() - began;
+	count_cycle(d, began);
 }
 
-/**
- * daemon_publish() - the report, the metrics, and one line for systemctl status
- * @d: the daemon
- */
-void daemon_publish(struct daemon *d)
+/* The report, the metrics, and one line for systemctl status. */
+static void publish(struct daemon *d, bool again)
 {
 	struct host *h = d->host;
 	const struct daemon_view view = { .state = DAEMON_RUNNING,
@@ -164,7 +166,7 @@ void daemon_publish(struct daemon *d)
 			  c.failed			       ? EXIT_NOT_ALL :
 								 EXIT_GOOD;
 	d->status.settings_backed_off = drift_fights(d->drift);
-	r = publish_report(&h->root, &rep);
+	r = again ? publish_report_again(&h->root, &rep) : publish_report(&h->root, &rep);
 	if (r < 0)
 		log_unpublished(&d->log, "report.json", r);
 	r = publish_metrics(&h->root, &rep, &h->policy);
@@ -175,13 +177,16 @@ void daemon_publish(struct daemon *d)
 		(void)sd_notifyf(0, "STATUS=%s", result);
 }
 
-/**
- * daemon_cycle() - one cycle
- * @d: the daemon
- *
- * Return: 0 when it could be done, whatever was found; negative errno.
+/** daemon_publish() - what the daemon says of itself has changed */
+void daemon_publish(struct daemon *d)
+{
+	publish(d, false);
+}
+
+/*
+ * What there is, is read, and done. Returns 0, or negative errno when there is nothing to report.
  */
-int daemon_cycle(struct daemon *d)
+static int cycle(struct daemon *d, bool eventful)
 {
 	uint64_t began = monotonic_us();
 	int r;
@@ -206,10 +211,38 @@ int daemon_cycle(struct daemon *d)
 	}
 	count(d, began);
 	(void)daemon_give_back(d);
+	if (eventful)
+		d->settled = false;
+	else
+		daemon_settle(d);
+	return r;
+}
+
+/**
+ * daemon_cycle() - one cycle
+ * @d: the daemon
+ *
+ * Return: 0 when it could be done, whatever was found; negative errno.
+ */
+int daemon_cycle(struct daemon *d)
+{
+	const bool eventful = d->eventful;
+	uint64_t began = monotonic_us();
+	bool same;
+	int r = 0;
+
+	d->eventful = false;
+	same = !eventful && daemon_is_settled(d);
+	if (same)
+		count_cycle(d, began);
+	else
+		r = cycle(d, eventful);
+	if (r < 0)
+		return r;
 	daemon_starts_check(d);
-	daemon_publish(d);
+	publish(d, same);
 	log_tick(&d->log);
 	/* That a cycle was possible is what the watchdog is to know. */
 	(void)sd_notify(0, "WATCHDOG=1");
-	return r;
+	return 0;
 }

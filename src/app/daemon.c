@@ -24,20 +24,15 @@ static uint64_t random_below(uint64_t n)
 	return n ? (x >> 17) % n : 0;
 }
 
-/** daemon_interval() - how long until the next periodic cycle; UINT64_MAX: there is none */
-uint64_t daemon_interval(const struct daemon *d)
+/* How long until the next periodic cycle; UINT64_MAX: there is none. */
+static uint64_t interval(const struct daemon *d)
 {
 	uint64_t us = d->host->policy.verify_interval * SECOND_US;
 
 	return us == 0 ? UINT64_MAX : us - us / JITTER + random_below(2 * us / JITTER);
 }
 
-/**
- * daemon_schedule() - there is to be a cycle, at the latest in so many microseconds
- * @d: the daemon
- * @in_us: how long until then; UINT64_MAX: not for this reason
- */
-void daemon_schedule(struct daemon *d, uint64_t in_us)
+static void set_timer(struct daemon *d, uint64_t in_us)
 {
 	uint64_t due = in_us == UINT64_MAX ? UINT64_MAX : monotonic_us() + in_us;
 
@@ -48,6 +43,17 @@ void daemon_schedule(struct daemon *d, uint64_t in_us)
 	(void)sd_event_source_set_time_accuracy(d->timer,
 						in_us >= SECOND_US ? in_us / ACCURACY : 1);
 	(void)sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
+}
+
+/**
+ * daemon_schedule() - something has happened, and there is to be a cycle
+ * @d: the daemon
+ * @in_us: in so many microseconds at the latest
+ */
+void daemon_schedule(struct daemon *d, uint64_t in_us)
+{
+	d->eventful = true;
+	set_timer(d, in_us);
 }
 
 /**
@@ -71,7 +77,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *data)
 	d->due_us = UINT64_MAX;
 	(void)daemon_cycle(d);
 	daemon_look_again(d);
-	daemon_schedule(d, daemon_interval(d));
+	set_timer(d, interval(d));
 	return 0;
 }
 
@@ -195,6 +201,7 @@ void daemon_loaded(struct daemon *d)
 	int r;
 
 	log_policy_loaded(&d->log, &d->host->policy, &d->host->plan);
+	d->eventful = true;
 	/* When the next one was due by the old policy counts no more. */
 	d->due_us = UINT64_MAX;
 	(void)sd_event_source_set_enabled(d->timer, SD_EVENT_OFF);
@@ -202,7 +209,7 @@ void daemon_loaded(struct daemon *d)
 	r = daemon_starts_begin(d);
 	if (r < 0)
 		log_trouble(&d->log, r, "starts of services are seen by cycles alone");
-	daemon_schedule(d, daemon_interval(d));
+	set_timer(d, interval(d));
 	daemon_tell_watchdog(d);
 }
 
@@ -294,6 +301,7 @@ int daemon_run(const struct cli *cli)
 	daemon_starts_end(&d);
 	daemon_reclaim_free(&d);
 	daemon_drift_end(&d);
+	steady_forget(&d.steady);
 	daemon_unload(&d);
 	close_fd(d.helper.fd);
 	activate_end(&d.helper.own);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "model/daemon.h"
 #include "sys/bus.h"
+#include "sys/steady.h"
 #include "sys/unitwatch.h"
 
 #define STARTS_SOCKET PATH_STATE "/starts.sock"
@@ -41,6 +42,7 @@ struct daemon {
 	struct daemon_status status;
 	sd_event_source *timer;
 	uint64_t due_us;    /* when the next cycle is; UINT64_MAX: none */
+	bool eventful;	    /* something has happened since the last cycle */
 	unsigned int looks; /* since the last unit that came up */
 	uint64_t came_us;   /* when it did */
 	int lock;	    /* there is one daemon */
@@ -48,6 +50,11 @@ struct daemon {
 	struct log log;
 	char reload_error[512];
 	char helper_program[4096], starts_program[4096];
+
+	/* What the last cycle has left, where it is as it should be: */
+	struct steady steady;
+	bool settled;
+	unsigned int in_a_row; /* cycles that have found it so */
 
 	/* Foreign writes: */
 	struct drift *drift; /* NULL while it cannot run */
@@ -87,7 +94,6 @@ static inline bool daemon_repairs(const struct daemon *d)
 /* daemon.c */
 int daemon_run(const struct cli *cli);
 void daemon_schedule(struct daemon *d, uint64_t in_us);
-uint64_t daemon_interval(const struct daemon *d);
 void daemon_tell_watchdog(const struct daemon *d);
 void daemon_part(struct daemon *d, enum daemon_part *part, int error, const char *name);
 void daemon_loaded(struct daemon *d);
@@ -101,6 +107,10 @@ int daemon_on_control(sd_event_source *s, int fd, uint32_t revents, void *data);
 /* daemon-cycle.c */
 int daemon_cycle(struct daemon *d);
 void daemon_publish(struct daemon *d);
+
+/* daemon-steady.c */
+void daemon_settle(struct daemon *d);
+bool daemon_is_settled(struct daemon *d);
 
 /* daemon-drift.c */
 int daemon_drift_begin(struct daemon *d);

@@ -3,25 +3,48 @@
 
 #include "engine/daemon-seen.h"
 
-/* A report as it is printed, in memory: a file gets all of it or stays as it is. */
-static int print(int (*printer)(const struct report *, FILE *), const struct report *r, char **ret,
-		 size_t *ret_len)
-{
-	char *text = NULL;
-	FILE *f = open_memstream(&text, ret_len);
-	int e;
+/* Text in memory: a file gets all of it or stays as it is. */
+struct text {
+	FILE *f;
+	char *bytes;
+	size_t len;
+};
 
-	if (!f)
-		return -errno;
-	e = printer(r, f);
-	if (fclose(f) != 0 && e == 0)
-		e = -ENOMEM;
-	if (e < 0) {
-		free(text);
+static int text_begin(struct text *t)
+{
+	t->f = open_memstream(&t->bytes, &t->len);
+	return t->f ? 0 : -errno;
+}
+
+static int text_end(struct text *t, int e)
+{
+	return fclose(t->f) != 0 && e == 0 ? -ENOMEM : e;
+}
+
+static void text_free(struct text *t)
+{
+	free(t->bytes);
+}
+
+#define _cleanup_text_ _cleanup_(text_free)
+
+static int print(int (*printer)(const struct report *, FILE *), const struct report *r,
+		 struct text *t)
+{
+	int e = text_begin(t);
+
+	return e < 0 ? e : text_end(t, printer(r, t->f));
+}
+
+static int put_report(const struct root *root, const struct text *t)
+{
+	int e = root_write_file(root, PATH_STATE, REPORT_NAME, t->bytes, t->len, 0644);
+
+	if (e != -ENOENT)
 		return e;
-	}
-	*ret = text;
-	return 0;
+	/* Without systemd nobody has made the directory. */
+	e = root_make_dir(root, PATH_STATE);
+	return e < 0 ? e : root_write_file(root, PATH_STATE, REPORT_NAME, t->bytes, t->len, 0644);
 }
 
 /**
@@ -33,18 +56,33 @@ static int print(int (*printer)(const struct report *, FILE *), const struct rep
  */
 int publish_report(const struct root *root, const struct report *r)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t len;
-	int e = print(report_json, r, &text, &len);
+	_cleanup_text_ struct text t = { 0 };
+	int e = print(report_json, r, &t);
 
-	if (e < 0)
-		return e;
-	e = root_write_file(root, PATH_STATE, REPORT_NAME, text, len, 0644);
-	if (e != -ENOENT)
-		return e;
-	/* Without systemd nobody has made the directory. */
-	e = root_make_dir(root, PATH_STATE);
-	return e < 0 ? e : root_write_file(root, PATH_STATE, REPORT_NAME, text, len, 0644);
+	return e < 0 ? e : put_report(root, &t);
+}
+
+/**
+ * publish_report_again() - the same report, with another part of the daemon's own
+ * @root: the host
+ * @r: the report: all of it is printed if what is there cannot be used
+ *
+ * With many services, making the text takes more time than looking at them all.
+ *
+ * Return: 0 or negative errno; then the file is as it was.
+ */
+int publish_report_again(const struct root *root, const struct report *r)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	_cleanup_text_ struct text t = { 0 };
+	char *old = NULL;
+	int e = root_read_file(root, REPORT_FILE, &a, REPORT_MAX, &old, NULL, NULL);
+
+	if (e == 0)
+		e = text_begin(&t);
+	if (e == 0)
+		e = text_end(&t, report_json_again(old, r->daemon, t.f));
+	return e < 0 ? publish_report(root, r) : put_report(root, &t);
 }
 
 /**
@@ -57,12 +95,11 @@ int publish_report(const struct root *root, const struct report *r)
  */
 int publish_metrics(const struct root *root, const struct report *r, const struct policy *p)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t len;
+	_cleanup_text_ struct text t = { 0 };
 	int e;
 
 	if (!p->metrics_file)
 		return 0;
-	e = print(report_metrics, r, &text, &len);
-	return e < 0 ? e : root_write_outside(root, p->metrics_file, text, len, 0644);
+	e = print(report_metrics, r, &t);
+	return e < 0 ? e : root_write_outside(root, p->metrics_file, t.bytes, t.len, 0644);
 }

@@ -11,6 +11,7 @@
 #include "sys/root.h"
 
 int publish_report(const struct root *root, const struct report *r);
+int publish_report_again(const struct root *root, const struct report *r);
 int publish_metrics(const struct root *root, const struct report *r, const struct policy *p);
 
 #endif

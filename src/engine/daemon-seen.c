@@ -6,7 +6,6 @@
 #include "sys/proc.h"
 
 /* Ten thousand processes take some five MiB. */
-#define REPORT_MAX (UINT64_C(64) << 20)
 
 /** daemon_seen_free() - frees what was seen */
 void daemon_seen_free(struct daemon_seen *s)

@@ -8,6 +8,7 @@
 
 #define REPORT_NAME "report.json"
 #define REPORT_FILE PATH_STATE "/" REPORT_NAME
+#define REPORT_MAX (UINT64_C(64) << 20)
 
 /* What is to be seen of the daemon from outside; the view points into the rest. */
 struct daemon_seen {

@@ -106,7 +106,10 @@ int records_before(const struct root *root, const struct facts *f, const struct 
 	if (r < 0)
 		return r;
 	r = add_descendants(&records, f, plan, &new);
-	if (r < 0)
+	array_foreach(pp, &plan->procs)
+		new |= will_be_set(plan, pp);
+	/* Who has ended is looked for only when the file is written anyway. */
+	if (r < 0 || !new)
 		return r;
 	records_drop_ended(root, &records);
 	array_foreach(pp, &plan->procs) {
@@ -116,7 +119,6 @@ int records_before(const struct root *root, const struct facts *f, const struct 
 
 		if (!will_be_set(plan, pp))
 			continue;
-		new = true;
 		old = flags_find(&records, fact->pid, fact->start);
 		if (old)
 			old->set = flag; /* what it had before our first time stays */
@@ -126,7 +128,7 @@ int records_before(const struct root *root, const struct facts *f, const struct 
 		if (r < 0)
 			return r;
 	}
-	return new ? records_save(root, &records) : 0;
+	return records_save(root, &records);
 }
 
 /**

@@ -244,3 +244,44 @@ int report_json(const struct report *r, FILE *f)
 	json_decref(top);
 	return ferror(f) ? -EIO : e ? -ENOMEM : 0;
 }
+
+/*
+ * The daemon's part of a printed report: each part begins and ends at its own depth, and no text in
+ * it has a line's end.
+ */
+static bool find_daemon(const char *text, const char **ret_begin, const char **ret_end)
+{
+	static const char begin[] = "\n  \"daemon\": {", end[] = "\n  }";
+	const char *from = strstr(text, begin), *to = from ? strstr(from + 1, end) : NULL;
+
+	if (!to)
+		return false;
+	*ret_begin = from + 1;
+	*ret_end = to + strlen(end);
+	return true;
+}
+
+/**
+ * report_json_again() - prints a report of which only the daemon's part is new
+ * @text: the report as report_json() has printed it
+ * @v: the new part
+ * @f: where to
+ *
+ * Return: 0; -EBADMSG when @text is no such report; -ENOMEM; -EIO when it could not be written.
+ */
+int report_json_again(const char *text, const struct daemon_view *v, FILE *f)
+{
+	json_t *top = json_object();
+	int r = js_set(top, "daemon", js_daemon(v));
+	char *mine = r == 0 ? json_dumps(top, JSON_INDENT(2)) : NULL;
+	const char *begin, *end, *from, *to;
+
+	json_decref(top);
+	if (!mine)
+		return -ENOMEM;
+	r = find_daemon(text, &begin, &end) && find_daemon(mine, &from, &to) ? 0 : -EBADMSG;
+	if (r == 0)
+		fprintf(f, "%.*s%.*s%s", (int)(begin - text), text, (int)(to - from), from, end);
+	free(mine);
+	return r < 0 ? r : ferror(f) ? -EIO : 0;
+}

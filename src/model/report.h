@@ -126,6 +126,7 @@ void reclaim_total(const struct reclaim_report *r, struct reclaim_totals *ret);
 void report_diags(const struct diags *d, const struct report_style *style, FILE *f);
 int report_text(const struct report *r, const struct report_style *style, FILE *f);
 int report_json(const struct report *r, FILE *f);
+int report_json_again(const char *text, const struct daemon_view *v, FILE *f);
 int report_metrics(const struct report *r, FILE *f);
 
 #endif

@@ -307,25 +307,25 @@ static void sort_pids(pidlist *list)
 }
 
 /**
- * unit_pids() - the processes of a unit just now
+ * unit_walk() - visits the groups of a unit
  * @root: the host
  * @t: its units
  * @unit: index of the unit
- * @a: where the list will live
- * @ret: pids, ascending; none when the unit is gone
+ * @visit: called with a descriptor of each group's directory, which stays ours; what is not 0 ends
+ * the walk
+ * @data: for @visit
  *
- * Those in sub-groups are among them, those of other units in a slice are not.
+ * Its own group and the sub-groups; in a slice not those of other units. None when it is gone.
  *
- * Return: 0 or negative errno.
+ * Return: 0; what @visit returned; negative errno.
  */
-int unit_pids(const struct root *root, const struct unit_tree *t, uint32_t unit, struct arena *a,
-	      pidlist *ret)
+int unit_walk(const struct root *root, const struct unit_tree *t, uint32_t unit,
+	      int (*visit)(void *data, int dirfd), void *data)
 {
 	_cleanup_arena_ struct arena scratch = { 0 };
 	const struct unit *u = &t->units.items[unit];
 	bool slice = endswith(u->name, ".slice");
 	grouplist queue = { 0 };
-	pidlist list = { 0 };
 	struct group *g = array_add(&scratch, &queue);
 
 	if (!g)
@@ -340,15 +340,52 @@ int unit_pids(const struct root *root, const struct unit_tree *t, uint32_t unit,
 		fd = open_group(root, t->base, now.path);
 		if (vanished(fd) || fd == -ENAMETOOLONG)
 			continue;
-		r = fd < 0 ? fd : add_pids(root, fd, a, &list);
+		r = fd < 0 ? fd : visit(data, fd);
 		if (r == 0 && may_have_subgroups(root, fd))
 			r = add_subgroups(&scratch, fd, &now, &queue);
 		else
 			close_fd(fd);
-		if (r < 0)
+		if (r != 0)
 			return r;
 	}
-	sort_pids(&list);
-	*ret = list;
+	return 0;
+}
+
+/* Where unit_pids() collects. */
+struct pids {
+	const struct root *root;
+	struct arena *a;
+	pidlist list;
+};
+
+static int add_group(void *data, int dirfd)
+{
+	struct pids *p = data;
+
+	return add_pids(p->root, dirfd, p->a, &p->list);
+}
+
+/**
+ * unit_pids() - the processes of a unit just now
+ * @root: the host
+ * @t: its units
+ * @unit: index of the unit
+ * @a: where the list will live
+ * @ret: pids, ascending; none when the unit is gone
+ *
+ * Those in sub-groups are among them, those of other units in a slice are not.
+ *
+ * Return: 0 or negative errno.
+ */
+int unit_pids(const struct root *root, const struct unit_tree *t, uint32_t unit, struct arena *a,
+	      pidlist *ret)
+{
+	struct pids p = { .root = root, .a = a };
+	int r = unit_walk(root, t, unit, add_group, &p);
+
+	if (r < 0)
+		return r;
+	sort_pids(&p.list);
+	*ret = p.list;
 	return 0;
 }

@@ -37,6 +37,8 @@ struct unit_memory {
 int units_read(const struct root *root, struct unit_tree *ret);
 void units_free(struct unit_tree *t);
 bool unit_exists(const struct root *root, const char *name);
+int unit_walk(const struct root *root, const struct unit_tree *t, uint32_t unit,
+	      int (*visit)(void *data, int dirfd), void *data);
 int unit_pids(const struct root *root, const struct unit_tree *t, uint32_t unit, struct arena *a,
 	      pidlist *ret);
 int unit_memory(const struct root *root, const struct unit_tree *t, uint32_t unit,

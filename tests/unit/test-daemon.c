@@ -181,6 +181,33 @@ START_TEST(what_was_printed_is_read_back)
 }
 END_TEST
 
+static struct daemon_view renewed;
+static const char *renewed_text;
+
+static int print_again(const struct report *r, FILE *f)
+{
+	(void)r;
+	return report_json_again(renewed_text, &renewed, f);
+}
+
+START_TEST(only_the_daemon_s_part_is_new)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	renewed = (struct daemon_view){ .state = DAEMON_RUNNING, .status = &busy };
+	renewed_text = json(&calm);
+	ck_assert_str_ne(renewed_text, json(&busy));
+	ck_assert_str_eq(printed(print_again, NULL), json(&busy));
+	ck_assert_int_eq(report_json_again("{\n}\n", &renewed, f), -EBADMSG);
+	ck_assert_int_eq(report_json_again("{\n  \"daemon\": {\n", &renewed, f), -EBADMSG);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_uint_eq(len, 0);
+	free(text);
+}
+END_TEST
+
 /* The text with @from replaced, once, by @to. */
 static const char *spoilt(const char *s, const char *from, const char *to)
 {
@@ -399,6 +426,7 @@ int main(int argc, char **argv)
 	c = new_case(s, "report");
 	tcase_add_checked_fixture(c, NULL, teardown);
 	tcase_add_test(c, what_was_printed_is_read_back);
+	tcase_add_test(c, only_the_daemon_s_part_is_new);
 	tcase_add_test(c, damage_is_seen);
 	tcase_add_test(c, a_cycle_may_be_late);
 	tcase_add_test(c, status_tells_of_a_busy_daemon);

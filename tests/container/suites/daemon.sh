@@ -178,6 +178,52 @@ cp /t/good.conf /etc/thpd/thpd.conf
 check "with rules again" systemctl reload thpd
 check "they hold" eventually has_flag demo@a
 
+# --- a cycle that finds all as the last one left it looks at less, but misses nothing
+
+unit demo-asks@.service <<-U
+	[Service]
+	ExecStart=$helpers/asker sleep
+U
+systemctl daemon-reload
+systemctl start demo-asks@1 demo-asks@2
+policy "verify_interval = 1
+host {
+	enabled = $enabled
+	service 'demo*.service' { thp = disable }
+}"
+check "a policy with a short interval is loaded" systemctl reload thpd
+cycles() {
+	sed -n 's/^ *"cycles": \([0-9]*\),*$/\1/p' /run/thpd/report.json
+}
+enough_cycles() {
+	[ "$(cycles)" -ge "$cycles_wanted" ]
+}
+# some_cycles: four more have been
+some_cycles() {
+	cycles_wanted=$(($(cycles) + 4))
+	eventually enough_cycles
+}
+check "cycles follow each other" some_cycles
+calm=$(find "/proc/$(pid_of thpd)/fd" -lname '/proc/*/status' | wc -l)
+check "they keep open what they ask ($calm)" test "$calm" -ge 2
+kill -USR2 "$(pid_of demo-asks@1)"
+check "a process that clears its flag gets it again" eventually said "asker (pid $(pid_of demo-asks@1)) of demo-asks@1"
+check "really" eventually has_flag demo-asks@1
+check "cycles follow each other again" some_cycles
+mkdir "/sys/fs/cgroup$(property demo-asks@2 ControlGroup)/inner"
+sleep 1000 &
+stray=$!
+echo $stray >"/sys/fs/cgroup$(property demo-asks@2 ControlGroup)/inner/cgroup.procs"
+stray_has_flag() {
+	[ "$(flag $stray)" = 0 ]
+}
+check "a process that is moved into a group below a service's gets it" eventually stray_has_flag
+kill $stray
+wait $stray
+rmdir "/sys/fs/cgroup$(property demo-asks@2 ControlGroup)/inner"
+cp /t/good.conf /etc/thpd/thpd.conf
+check "the long interval again" systemctl reload thpd
+
 check "stopped" systemctl stop thpd
 is "without a failure" "$(property thpd Result)" success
 check "thpctl status says so" sh -c 'thpctl status | grep -q "^daemon  not running"'
