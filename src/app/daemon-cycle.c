@@ -96,7 +96,9 @@ static void tell_process(struct daemon *d, const struct plan_proc *pp)
 		fact.comm = p.comm;
 	named.fact = &fact;
 	pp = &named;
-	if (monotonic_us() - d->came_us < CAME_JUST_NOW_US) {
+	if (pp->again) {
+		log_process_drifted(&d->log, plan, pp);
+	} else if (monotonic_us() - d->came_us < CAME_JUST_NOW_US) {
 		d->status.starts_watched++;
 		log_note(&d->log, "%s, process %d: set as its unit came up",
 			 plan->units.items[pp->unit].fact->name, pp->fact->pid);

@@ -127,6 +127,7 @@ static int on_end(sd_event_source *s, const struct signalfd_siginfo *si, void *d
 {
 	struct daemon *d = data;
 
+	log_stopped(&d->log);
 	(void)sd_notify(0, "STOPPING=1");
 	return sd_event_exit(d->event, 0);
 }
@@ -265,6 +266,9 @@ static int begin(struct daemon *d)
 	r = add_sources(d);
 	if (r < 0)
 		return trouble("cannot begin", r);
+	log_started(&d->log, sd_booted() > 0 ? NULL :
+					       "there is no systemd, so starts are seen by their "
+					       "groups, if at all");
 	daemon_loaded(d);
 	return daemon_ready_begin(d);
 }

@@ -92,14 +92,14 @@ static int add_descendants(struct flag_records *records, const struct facts *f,
  * records_before() - notes which processes services_apply() will set
  * @root: the running host, locked
  * @f: the processes
- * @plan: of resolve_procs()
+ * @plan: of resolve_procs(); is told which of them were set before, and have undone it
  *
  * Return: 0; negative errno, and then nothing may be set: it could not be cleared again.
  */
-int records_before(const struct root *root, const struct facts *f, const struct plan *plan)
+int records_before(const struct root *root, const struct facts *f, struct plan *plan)
 {
 	_cleanup_flags_ struct flag_records records = { 0 };
-	const struct plan_proc *pp;
+	struct plan_proc *pp;
 	bool new = false;
 	int r = records_load(root, &records);
 
@@ -120,6 +120,7 @@ int records_before(const struct root *root, const struct facts *f, const struct 
 		if (!will_be_set(plan, pp))
 			continue;
 		old = flags_find(&records, fact->pid, fact->start);
+		pp->again = old && old->set != pp->found;
 		if (old)
 			old->set = flag; /* what it had before our first time stays */
 		else

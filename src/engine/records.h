@@ -14,7 +14,7 @@
 int records_load(const struct root *root, struct flag_records *ret);
 int records_save(const struct root *root, const struct flag_records *records);
 void records_drop_ended(const struct root *root, struct flag_records *records);
-int records_before(const struct root *root, const struct facts *f, const struct plan *plan);
+int records_before(const struct root *root, const struct facts *f, struct plan *plan);
 int records_started(const struct root *root, const struct flag_record *list, size_t n);
 int records_after(const struct root *root, const struct plan *plan);
 int records_outside(const struct root *root, const struct flag_records *records, struct facts *f);

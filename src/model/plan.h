@@ -78,9 +78,10 @@ struct plan_proc {
 	uint32_t rule; /* index in plan.rules: the last one that matches */
 	enum thp_mode mode;
 	enum outcome outcome;
-	int error; /* the errno behind it, positive, or 0 */
-	int found; /* the flag before anything was done, enum thp_flag; -1: not known */
-	int now;   /* the flag after it was set or asked; -1: it was not */
+	int error;  /* the errno behind it, positive, or 0 */
+	int found;  /* the flag before anything was done, enum thp_flag; -1: not known */
+	int now;    /* the flag after it was set or asked; -1: it was not */
+	bool again; /* it had been set before, and was not so any more */
 	const char *note;
 };
 

@@ -58,6 +58,7 @@ static void carry(struct plan_proc *pp, const struct plan_proc *earlier)
 	pp->now = earlier->now;
 	pp->error = earlier->error;
 	pp->outcome = undone ? OUTCOME_DRIFTED : earlier->outcome;
+	pp->again = earlier->again;
 	pp->note = undone ? "changed back by the process itself" : earlier->note;
 }
 

@@ -12,7 +12,6 @@
  */
 #include "sys/inject-catch.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -99,24 +98,6 @@ static void pause_ns(long ns)
 	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
 }
 
-/* Looks at the process that the thread is of by now. */
-static int prepare(struct tracer *t, int32_t pid)
-{
-	int r;
-
-	close_fd(t->memory);
-	t->memory = -1;
-	target_close(&t->target);
-	r = target_look(pid, 0, &t->target);
-	if (r == 0)
-		r = target_choose(&t->target);
-	if (r == 0)
-		r = target_slot(&t->target, &t->vdso_slot);
-	if (r == 0)
-		t->memory = target_open(&t->target, t->target.tid, "mem", O_RDWR);
-	return r;
-}
-
 /* Whether the process has inherited what is wanted, as seen from outside. */
 static bool has_it(const struct tracer *t)
 {
@@ -138,7 +119,7 @@ static int at_exec(struct tracer *t)
 	if (r < 0)
 		return tracer_result(r);
 	/* While it is on its way there. */
-	r = prepare(t, pid);
+	r = tracer_prepare(t, pid, 0);
 	tracer_follow(t->target.cpu);
 	t->target.tid = pid;
 	e = tracer_wait_interrupted(t);
@@ -163,7 +144,7 @@ static int at_work(struct tracer *t, struct inject_catch *c)
 	const int32_t tid = t->target.tid;
 	uint64_t began;
 	enum seen seen;
-	int r = prepare(t, tid);
+	int r = tracer_prepare(t, tid, 0);
 
 	if (r == 0 && t->target.tid != tid)
 		r = INJECT_BUSY;
@@ -229,7 +210,8 @@ static int follow_exec(struct tracer *t, struct inject_catch *c)
 /* Whether ptrace(2) is refused because of another tracer. */
 static int why_forbidden(struct tracer *t, struct inject_catch *c)
 {
-	int other = prepare(t, c->tid) == 0 ? target_status(&t->target, "\nTracerPid:") : 0;
+	int other = tracer_prepare(t, c->tid, 0) == 0 ? target_status(&t->target, "\nTracerPid:") :
+							0;
 
 	c->answer.other = other > 0 ? other : 0;
 	return other > 0 ? INJECT_TRACED : INJECT_FORBIDDEN;

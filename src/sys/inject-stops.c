@@ -270,6 +270,12 @@ static int check_place(const struct tracer *t)
 	return errno == 0 && word == t->target.mark ? 0 : INJECT_BUSY;
 }
 
+/** tracer_moved() - whether the thread has another address space than the one that was looked at */
+bool tracer_moved(const struct tracer *t)
+{
+	return check_place(t) == INJECT_BUSY;
+}
+
 /* PTRACE_POKEDATA writes also where the process itself may not write; 1 us a word. */
 static int poke(const struct tracer *t, const unsigned char *bytes, size_t n)
 {

@@ -13,6 +13,7 @@
  */
 #include "sys/inject-tracer.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -196,6 +197,46 @@ static void release(struct tracer *t, uint64_t began)
 	tracer_point(t, INJECT_AT_RELEASED);
 }
 
+/**
+ * tracer_prepare() - looks at a process, as it is by now
+ * @t: what is open of an earlier look is closed
+ * @pid: the process
+ * @start: when it started; 0 where it cannot be another one
+ *
+ * Return: 0; enum inject_result; negative errno.
+ */
+int tracer_prepare(struct tracer *t, int32_t pid, uint64_t start)
+{
+	int r;
+
+	t->memory = close_fd(t->memory);
+	target_close(&t->target);
+	r = target_look(pid, start, &t->target);
+	if (r == 0)
+		r = target_choose(&t->target);
+	if (r == 0)
+		r = target_slot(&t->target, &t->vdso_slot);
+	if (r == 0)
+		t->memory = target_open(&t->target, t->target.tid, "mem", O_RDWR);
+	return r;
+}
+
+/*
+ * One that was in an exec as it was interrupted stops behind it, before the first instruction of
+ * its new program: the best of all moments, if what was seen of the old one is forgotten.
+ */
+static int begin_anew(struct tracer *t)
+{
+	const int32_t tid = t->target.tid;
+	int r = tracer_prepare(t, tid, t->request->start);
+
+	t->before.nr = -1;
+	if (r == 0 && t->target.tid != tid)
+		r = INJECT_BUSY;
+	t->target.tid = tid;
+	return r;
+}
+
 static int seize(struct tracer *t)
 {
 	int r = (int)tracer_trace(t, PTRACE_SEIZE, PTRACE_O_TRACESYSGOOD);
@@ -230,6 +271,10 @@ int tracer_visit(struct tracer *t, int r, uint64_t began)
 		tracer_point(t, INJECT_AT_STOPPED);
 		t->passing = false;
 		r = borrow(t);
+		if (r == INJECT_BUSY && tries == 0 && !t->fired && tracer_moved(t)) {
+			r = begin_anew(t);
+			continue;
+		}
 		if (!t->passing || tries >= TRACER_SIGNALS)
 			break;
 		r = 0;

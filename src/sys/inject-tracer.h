@@ -44,6 +44,7 @@ enum stop { STOP_EVENT, STOP_GROUP, STOP_CALL, STOP_SIGNAL, STOP_GONE, STOP_EXPI
 
 void *tracer_run(void *data);
 int tracer_visit(struct tracer *t, int r, uint64_t began);
+int tracer_prepare(struct tracer *t, int32_t pid, uint64_t start);
 
 void tracer_follow(int32_t cpu);
 bool tracer_expired(const struct tracer *t);
@@ -57,6 +58,7 @@ int tracer_pass_signal(struct tracer *t, int sig);
 int tracer_wait_interrupted(struct tracer *t);
 int tracer_result(int r);
 int tracer_check_mode(const struct tracer *t);
+bool tracer_moved(const struct tracer *t);
 int tracer_put_stub(struct tracer *t);
 int tracer_remove_stub(struct tracer *t);
 int tracer_suspend_seccomp(struct tracer *t);

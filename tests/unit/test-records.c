@@ -497,6 +497,14 @@ START_TEST(written_before_and_completed_after)
 	ck_assert_int_eq(records_after(&root, &plan), 0);
 	ck_assert_str_eq(on_record(10), "1 was 0");
 	ck_assert_str_eq(on_record(11), "");
+	ck_assert(!plan.procs.items[0].again);
+	/* It undoes it. */
+	plan.procs.items[0].outcome = OUTCOME_DRIFTED;
+	plan.procs.items[0].now = -1;
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
+	ck_assert(plan.procs.items[0].again);
+	ck_assert(!plan.procs.items[1].again);
+	ck_assert_str_eq(on_record(10), "1 was 0");
 }
 END_TEST
 

@@ -207,7 +207,7 @@ check "cycles follow each other" some_cycles
 calm=$(find "/proc/$(pid_of thpd)/fd" -lname '/proc/*/status' | wc -l)
 check "they keep open what they ask ($calm)" test "$calm" -ge 2
 kill -USR2 "$(pid_of demo-asks@1)"
-check "a process that clears its flag gets it again" eventually said "asker (pid $(pid_of demo-asks@1)) of demo-asks@1"
+check "a process that clears its flag gets it again" eventually said "asker (pid $(pid_of demo-asks@1)) of demo-asks@1.service: its flag was set, but is clear now; set again"
 check "really" eventually has_flag demo-asks@1
 check "cycles follow each other again" some_cycles
 mkdir "/sys/fs/cgroup$(property demo-asks@2 ControlGroup)/inner"
