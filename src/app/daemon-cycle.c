@@ -46,6 +46,8 @@ static int work(struct daemon *d)
 
 	if (lock < 0)
 		return lock;
+	/* Who is held for a cycle when his program is opened, cannot be held for that. */
+	h->starts_seen = d->armed;
 	r = host_again(h);
 	if (r == 0)
 		r = host_read(h);

@@ -26,7 +26,8 @@ struct host {
 	struct unit_tree units;
 	struct match_needs needs;
 	struct reclaim_report reclaim; /* of what `apply` gave back, in memory of the plan's */
-	int knobs;		       /* the directory of the settings, or negative errno */
+	bool starts_seen; /* others see to what is about to begin: to be let alone meanwhile */
+	int knobs;	  /* the directory of the settings, or negative errno */
 };
 
 int host_open(const struct cli *cli, struct host *ret);

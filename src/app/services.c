@@ -19,6 +19,7 @@ static int look(struct host *h)
 {
 	const struct services_needs needs = { .exe = h->needs.exe,
 					      .user = h->needs.user,
+					      .starting = !h->starts_seen,
 					      .by = h->by };
 	struct plan_rule *pr;
 	int r;
@@ -190,7 +191,7 @@ int services_set(struct host *h)
 /* One look at everything that has a record, or comes from what has one. */
 static int look_at_records(struct host *h, const struct flag_records *records)
 {
-	const struct services_needs needs = { 0 };
+	const struct services_needs needs = { .starting = true };
 	int r = services_procs(&h->root, &h->units, &needs, &h->facts);
 
 	if (r == 0)

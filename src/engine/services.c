@@ -94,6 +94,17 @@ static int add_fact(const struct root *root, const struct services_needs *needs,
 	return look_at(root, needs, f, fact);
 }
 
+/*
+ * A child of PID 1 that has not become its program yet is named for it, in parentheses (
+ * rename_process_from_path(), src/core/execute.c, exec-invoke.c from 255 on). A program that has
+ * such a name of its own, as (sd-pam), is the child of another one.
+ */
+static bool is_starting(const struct proc_fact *fact)
+{
+	return fact->error == 0 && fact->ppid == 1 && fact->comm[0] == '(' &&
+	       endswith(fact->comm, ")");
+}
+
 /**
  * services_named() - looks at processes whatever unit they are in
  * @root: the host
@@ -184,6 +195,8 @@ int services_procs(const struct root *root, const struct unit_tree *tree,
 
 			if (r < 0)
 				return r;
+			if (!needs->starting && is_starting(&f->procs.items[f->procs.n - 1]))
+				f->procs.n--;
 		}
 	}
 	return 0;

@@ -11,6 +11,7 @@
 /* What is to be known of each process, and who may find out. */
 struct services_needs {
 	bool exe, user;
+	bool starting; /* also the service manager's own, in which a program is about to begin */
 	const struct privileged *by;
 };
 

@@ -238,6 +238,7 @@ int inject_catch(struct inject_catch *c)
 			    .memory = -1,
 			    .sleeps = true,
 			    .give_up = &c->expired };
+	bool told = false;
 	int r;
 
 	t.target = (struct target)TARGET_NONE;
@@ -247,8 +248,18 @@ int inject_catch(struct inject_catch *c)
 	for (int tries = 0;; tries++) {
 		t.target.tid = c->tid;
 		r = (int)tracer_trace(&t, PTRACE_SEIZE, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC);
-		if (tries == 0)
+		/*
+		 * Another tracer of ours may have it, for a cycle: it lets go in a moment. One that
+		 * waits for it to stop has to be given way to: that one will set it, behind the
+		 * exec.
+		 */
+		if (r == -EPERM && tries < TRIES) {
+			pause_ns(TRY_AGAIN_NS);
+			continue;
+		}
+		if (!told)
 			c->seized(c);
+		told = true;
 		c->answer.error = r < 0 ? -r : 0;
 		r = r == -EPERM ? INJECT_FORBIDDEN : r < 0 ? tracer_result(r) : follow_exec(&t, c);
 		/*

@@ -161,7 +161,7 @@ static int try_once(const struct inject_request *rq, int *fired_from, struct inj
 }
 
 /* Tries until it is done, or for as long as the reason may pass. */
-static void serve(const struct inject_request *rq, struct inject_answer *ret)
+static void serve(const struct inject_request *rq, pid_t parent, struct inject_answer *ret)
 {
 	struct inject_answer answer = { .before = -1 };
 	unsigned int waited = 0, step = 1, patience;
@@ -173,13 +173,18 @@ static void serve(const struct inject_request *rq, struct inject_answer *ret)
 		r = try_once(rq, &fired_from, &answer);
 		/*
 		 * Of a tracer that ended a moment ago, the kernel may not have let go yet; in the
-		 * middle of an exec there is no vdso.
+		 * middle of an exec there is no vdso, or something else in its place.
 		 */
-		patience = r == INJECT_BUSY || r == INJECT_UNSUPPORTED	  ? PATIENCE_MS :
-			   r == INJECT_TRACED || r == INJECT_SHARED	  ? RELEASE_WAIT_MS :
+		patience = r == INJECT_BUSY || r == INJECT_UNSUPPORTED ? PATIENCE_MS :
+			   r == INJECT_TRACED || r == INJECT_SHARED || r == INJECT_FULL ?
+									 RELEASE_WAIT_MS :
 			   r == INJECT_FORBIDDEN && answer.error == EPERM ? 2 :
 									    0;
-		if (waited >= patience)
+		/*
+		 * Whom nobody waits for any more must not come in between with what was wanted
+		 * then.
+		 */
+		if (waited >= patience || getppid() != parent)
 			break;
 		sleep_ms(step);
 		waited += step;
@@ -202,7 +207,7 @@ static _Noreturn void trace_batch(const struct inject_request *requests, size_t 
 	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	for (size_t i = 0; i < n && getppid() == parent; i++)
 		if (answers[i].result == INJECT_UNFINISHED)
-			serve(&requests[i], &answers[i]);
+			serve(&requests[i], parent, &answers[i]);
 	_Exit(0);
 }
 

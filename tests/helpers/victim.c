@@ -14,6 +14,7 @@
  */
 #include "victim.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -92,6 +93,44 @@ static unsigned int all_rounds(void)
 	return sum;
 }
 
+static void show(const char *dir, const char *tid, const char *file)
+{
+	char path[512], text[1024];
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s/%s", dir, tid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		(void)close(fd);
+	if (n > 0)
+		fprintf(stderr, "%s %s: %.*s%s", tid, file, (int)n, text,
+			text[n - 1] == '\n' ? "" : "\n");
+}
+
+/* Where the threads are that have come to a standstill, twice: is it really one? */
+static void show_threads(pid_t pid)
+{
+	static const char *const files[] = { "stat", "syscall", "wchan", "stack" };
+	char dir[64];
+	DIR *d;
+
+	(void)snprintf(dir, sizeof(dir), "/proc/%d/task", (int)pid);
+	for (int times = 0; times < 2; times++) {
+		const struct dirent *e;
+
+		d = opendir(dir);
+		while (d && (e = readdir(d)))
+			for (size_t i = 0;
+			     e->d_name[0] != '.' && i < sizeof(files) / sizeof(*files); i++)
+				show(dir, e->d_name, files[i]);
+		if (d)
+			(void)closedir(d);
+		nap(1000 * MS);
+	}
+}
+
 /* Whether a loop has not come round for too long. */
 static bool stuck(void)
 {
@@ -108,6 +147,7 @@ static bool stuck(void)
 			since[i] = now;
 		} else if (now - since[i] > STUCK) {
 			anomaly("stuck: loop %u has stood still after %u rounds", i, rounds);
+			show_threads(atomic_load(&shared->pid));
 			return true;
 		}
 	}
