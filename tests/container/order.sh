@@ -20,9 +20,11 @@ started_at() {
 # ordinary_services: "MICROSECONDS UNIT", in this order, of what is said of services that are not part of
 # early boot
 ordinary_services() {
-	{ stamps $starting && stamps $started; } | sort -n | while read -r at unit; do
-		case $unit in
-		*.service) [ "$(property "$unit" DefaultDependencies)" != yes ] || echo "$at $unit" ;;
-		esac
-	done
+	{ stamps $starting && stamps $started; } | sort -n | grep '\.service$' >"$tmp/services"
+	# shellcheck disable=SC2046 # a list
+	systemctl show -p Id -p DefaultDependencies $(cut -d ' ' -f 2 "$tmp/services" | sort -u) | awk -F = '
+		$1 == "Id" { id = $2 }
+		$1 == "DefaultDependencies" { ordinary = $2 }
+		id != "" && ordinary != "" { print id, ordinary; id = ordinary = "" }' |
+		awk 'NR == FNR { ordinary[$1] = $2; next } ordinary[$2] == "yes"' - "$tmp/services"
 }

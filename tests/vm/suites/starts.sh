@@ -14,7 +14,7 @@ count=3
 told() {
 	cat /srv/told/"$1"@* 2>/dev/null
 }
-# enabled_at_boot KIND LINE...
+# enabled_at_boot KIND LINE...: some of a template, added to $units
 enabled_at_boot() {
 	kind=$1
 	shift
@@ -22,11 +22,7 @@ enabled_at_boot() {
 	printf '%s\n' '[Service]' Type=oneshot EnvironmentFile=/srv/msec "$@" "StandardOutput=append:/srv/told/%p@%i" \
 		"ExecStart=/srv/$kind $kind once \${MSEC}" '[Install]' WantedBy=multi-user.target \
 		>"/etc/systemd/system/$kind@.service"
-	n=0
-	while [ $n -lt $count ]; do
-		n=$((n + 1))
-		systemctl -q enable "$kind@$n.service"
-	done
+	units="$units $(seq -f "$kind@%g" -s ' ' $count)"
 }
 began() {
 	mkdir -p /srv/told
@@ -38,6 +34,7 @@ began() {
 case $boot in
 1)
 	began 0
+	units=
 	enabled_at_boot gate
 	enabled_at_boot gate-user User=nobody
 	enabled_at_boot gate-filtered DynamicUser=yes SystemCallFilter=@system-service
@@ -48,11 +45,14 @@ case $boot in
 	service 'gate*@*.service' { thp = disable  start = gate }
 	service 'watch@*.service' { thp = disable  start = watch }
 }"
+	systemctl daemon-reload
+	# shellcheck disable=SC2046 # a list
+	systemctl start $(printf '%s@1 ' $kinds)
 	for kind in $kinds; do
-		systemctl start "$kind@1"
 		is "$kind: without thpd there is no flag" "$(told "$kind" | awk '{ print $2, $4 }')" "0 0"
 	done
-	check "enabled for the next boot" systemctl enable thpd-apply thpd
+	# shellcheck disable=SC2086 # a list
+	check "enabled for the next boot" systemctl enable thpd-apply thpd $units
 	began 30000
 	# Who is never to have the flag would ask all this time.
 	sed -i 's/\${MSEC}/0/' /etc/systemd/system/other@.service
