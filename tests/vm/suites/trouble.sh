@@ -155,6 +155,8 @@ case $boot in
 	exits "no D-Bus: a start" 0 systemctl restart demo
 	check "no D-Bus: is seen" eventually sh -c '[ "$(sed -n "s/^THP_enabled:[[:space:]]*//p" \
 		"/proc/$(systemctl show --value -p MainPID demo)/status")" = 0 ]'
+	# A processor without large pages: hugepage_init() (mm/huge_memory.c) asks for X86_FEATURE_PSE, and
+	# leaves the kernel without a directory for the settings, as one that is built without them.
 	next_boot clearcpuid=pse
 	;;
 8)
