@@ -10,6 +10,10 @@ check "the memory controller is there" has_memory
 of() {
 	cat "/sys/fs/cgroup$(property "$1" ControlGroup)/$2"
 }
+# flags GROUP...: of the processes of groups, those that are equal counted
+flags() {
+	cat "$@" | sed 's|.*|/proc/&/status|' | xargs awk '/^THP_enabled:/ { print $2 }' | sort | uniq -c | xargs
+}
 event() {
 	of "$1" "$2" | awk -v name="$3" '$1 == name { print $2 }'
 }
@@ -40,7 +44,7 @@ host {
 }"
 systemctl daemon-reload
 check "they start" systemctl start hog crowd
-eventually grep -q ready /srv/hog || fail "the huge pages are there" "$(cat /srv/hog)"
+eventually grep -qs ready /srv/hog || fail "the huge pages are there" "$(cat /srv/hog)"
 eventually test -e /srv/crowd || fail "the crowd is there"
 
 # hidden: of hog.service, in MiB, as thpctl status has it
@@ -53,17 +57,18 @@ found=$(hidden)
 check "of which $found MiB are in nobody's RSS, says thpctl status" test "${found:-0}" -ge $((mib * 3 / 4))
 
 check "enabled and started" systemctl enable --now thpd-apply thpd
-is "a crowd of processes is set by thpd-apply, within its limits" "$(property thpd-apply Result) $(
-	for pid in $(of crowd.service cgroup.procs); do flag "$pid"; done | sort | uniq -c | xargs)" "success 301 0"
+crowd=/sys/fs/cgroup$(property crowd ControlGroup)/cgroup.procs
+is "a crowd of processes is set by thpd-apply, within its limits" "$(property thpd-apply Result) $(flags "$crowd")" \
+	"success 301 0"
 exits "and by the daemon: restored" 0 thpctl restore
 exits "reloaded" 0 systemctl reload thpd
 crowd_set() {
-	[ "$(for pid in $(of crowd.service cgroup.procs); do flag "$pid"; done | sort | uniq -c | xargs)" = "301 0" ]
+	[ "$(flags "$crowd")" = "301 0" ]
 }
 check "and set again" eventually crowd_set
 # shellcheck disable=SC2046 # a list
 exits "many starts at a time" 0 systemctl start $(seq -f 'start@%g.service' 30)
-is "all with the flag" "$(for n in $(seq 30); do flag "$(pid_of "start@$n")"; done | uniq -c | xargs)" "30 0"
+is "all with the flag" "$(flags /sys/fs/cgroup/system.slice/system-start.slice/*/cgroup.procs)" "30 0"
 
 exits "reclaim" 0 thpctl reclaim hog.service
 now=$(($(of hog.service memory.current) / 1048576))
