@@ -122,6 +122,24 @@ finish() {
 	exit
 }
 
+# add_tap NAME STATUS TAP CONSOLE: the results of a suite that ran elsewhere, to those from before; a plan
+# that was not kept is a failure, told with the end of what is in the files
+add_tap() {
+	add_plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$3")
+	add_ran=$(grep -cE '^(not )?ok ' "$3")
+	add_bad=$(grep -c '^not ok ' "$3")
+	awk -v n="$tap_count" -v name="$1" '
+		/^1\.\./ { next }
+		/^(not )?ok / { sub(/ok [0-9]* - /, "ok " ++n " - " name ": ") }
+		{ print }' "$3"
+	tap_count=$((tap_count + add_ran))
+	tap_failed=$((tap_failed + add_bad))
+	if [ "$add_plan" != "$add_ran" ] || { [ "$2" != 0 ] && [ "$add_bad" = 0 ]; }; then
+		fail "$1: comes to its end" "planned '$add_plan', ran $add_ran, exit status $2" \
+			"$(tail -n 20 "$3")" "$(tail -n 20 "$4" | tr -d '\r')"
+	fi
+}
+
 # copy_host NAME TO: a fixture host, as a tree that may be trusted. Its symbolic links are made here, for
 # an archive made by `make dist` would have what they point to.
 copy_host() {

@@ -17,7 +17,6 @@ export LC_ALL
 : "${builddir:?}" "${tmp:?}"
 : "${ROUNDS:=100}" "${KILLS:=20}"
 helpers=$builddir/tests/helpers
-name="running processes"
 
 [ "$(uname -m)" = x86_64 ] || unfit "the victims are written for x86-64"
 [ "$(id -u)" = 0 ] || unfit "needs root"
@@ -341,7 +340,6 @@ if [ -z "${KINDS:-}" ]; then
 fi
 
 if [ ! -x "$helpers/victim32" ]; then
-	name="32-bit processes"
 	unfit "the compiler cannot make them"
 fi
 finish

@@ -17,7 +17,6 @@ export LC_ALL
 : "${ROUNDS:=30}" "${KILLS:=5}"
 : "${THPD_STARTS:=$builddir/thpd-starts}"
 helpers=$builddir/tests/helpers
-name="starting services"
 
 [ "$(id -u)" = 0 ] || unfit "needs root"
 [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" -lt 3 ] || unfit "Yama forbids ptrace"

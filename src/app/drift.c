@@ -325,11 +325,13 @@ size_t drift_fights(struct drift *d)
 	return n;
 }
 
-/** drift_rests() - whether @key is left alone just now, for somebody fights about it */
+/** drift_rests() - whether @key is left alone now, for somebody fights about it; NULL is fine */
 bool drift_rests(struct drift *d, const char *key)
 {
 	bool rests = false;
 
+	if (!d)
+		return false;
 	drift_lock(d);
 	for (size_t i = 0; i < d->state.n && !rests; i++)
 		rests = streq(d->state.items[i].key, key) && d->state.items[i].fight.resting &&

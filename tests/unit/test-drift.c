@@ -325,6 +325,15 @@ static void events_for(unsigned int ms, size_t counted[4])
 		}
 }
 
+START_TEST(without_a_thread_nothing_rests)
+{
+	drift_lock(NULL);
+	ck_assert(!drift_rests(NULL, "enabled"));
+	ck_assert_uint_eq(drift_fights(NULL), 0);
+	drift_unlock(NULL);
+}
+END_TEST
+
 START_TEST(a_writer_in_a_loop_costs_little)
 {
 	const struct thp_file *f = file("defrag");
@@ -631,6 +640,7 @@ static int run(void *data)
 	tcase_add_test(c, own_writes_come_to_an_end);
 	tcase_add_test(c, each_of_10000_writes_is_undone);
 	tcase_add_test(c, after_10000_writes_at_once_all_is_right);
+	tcase_add_test(c, without_a_thread_nothing_rests);
 	tcase_add_test(c, a_writer_in_a_loop_costs_little);
 	tcase_add_test(c, right_values_in_a_loop_cost_little);
 	tcase_add_test(c, a_fight_ends_and_is_told_once);

@@ -30,14 +30,8 @@ role 'from-credential' { defrag = $(other defrag) }"
 esac
 read -r enabled was defrag defrag_was </t/wanted
 
-# stamps MESSAGE-ID: "MICROSECONDS UNIT" of each such message of systemd's
-stamps() {
-	journalctl -b --no-pager -o export _PID=1 MESSAGE_ID="$1" | awk -F = '
-		$1 == "__MONOTONIC_TIMESTAMP" { at = $2 }
-		$1 == "UNIT" { print at, $2 }'
-}
-started=39f53479d3a045ac8e11786248231fbf
-starting=7d4958e842da4a758f6c1cdc7b36dcc5
+# shellcheck source=tests/container/order.sh
+. "$srcdir/tests/container/order.sh"
 
 case $boot in
 2)
@@ -47,20 +41,13 @@ case $boot in
 	done
 	is "it was another one before" "$([ "$enabled" != "$was" ] && echo yes)" yes
 
-	done_at=$(stamps $started | awk '$2 == "thpd-apply.service" { print $1 }')
+	done_at=$(started_at thpd-apply.service)
 	check "the journal says when the settings stood" test "${done_at:-0}" -gt 0
-	{ stamps $starting && stamps $started; } | sort -n | awk '$2 ~ /\.service$/' >"$tmp/starts"
-	ordinary=0
-	while read -r at unit; do
-		[ "$(property "$unit" DefaultDependencies)" = yes ] || continue
-		ordinary=$((ordinary + 1))
-		[ $ordinary -gt 1 ] || first=$at first_unit=$unit
-		[ "$at" -ge "$done_at" ] || echo "$unit at $at, before $done_at"
-	done <"$tmp/starts" >"$tmp/early"
-	is "no service but those of early boot began before" "$(cat "$tmp/early")" ""
-	check "which is said of the witnesses at least" test $ordinary -ge 4
-	echo "# settings at $done_at us; the first of $ordinary messages of ordinary services: ${first:-none}," \
-		"${first_unit:-}"
+	ordinary_services >"$tmp/ordinary"
+	is "no service but those of early boot began before" "$(awk -v at="${done_at:-0}" '$1 < at' "$tmp/ordinary")" ""
+	check "which is said of the witnesses at least" test "$(wc -l <"$tmp/ordinary")" -ge 4
+	echo "# settings at $done_at us; the first of $(wc -l <"$tmp/ordinary") messages of ordinary services:" \
+		"$(head -n 1 "$tmp/ordinary")"
 	is "no ordering cycle" "$(journalctl -b --no-pager | grep -i 'ordering cycle')" ""
 	is "nothing has failed" "$(systemctl --failed --plain --no-legend)" ""
 
