@@ -416,6 +416,8 @@ rm tree/etc/thpd/roles/lib.conf
 ln -s /dev/null tree/etc/thpd/roles/lib.conf
 exits "a masked role is none" 2 "$ctl" --root tree --role lib plan
 err_has "it says so" "^--role: error: there is no role 'lib'; expected one that"
+exits "check knows, too" 1 "$ctl" --root tree --role lib check
+err_has "and says so" "^--role: error: there is no role 'lib'; expected one that"
 echo 'no policy }' >tree/etc/thpd/roles/other.conf
 exits "a broken file of the library hurts only who uses it" 1 "$ctl" --root tree plan
 exits "who uses it is told" 2 "$ctl" --root tree --role other plan

@@ -7,7 +7,7 @@
 # Services are made by configure, the rest stands in the tree.
 files=
 for name in thpd-apply.service thpd.service thpd-helper.service thpd-starts.service thpd-helper.socket \
-	thpd-starts.socket thpd-reload.path thpd-reload.service; do
+	thpd-starts.socket thpd-reload.path thpd-reload.service thpd-reload-soon.service; do
 	if [ -e "$UNITS/$name" ]; then file=$UNITS/$name; else file=$srcdir/units/$name; fi
 	files="$files $file"
 	# Every setting but what the unit is for follows a comment that says why, with no gap.
@@ -64,7 +64,7 @@ ln -s ../thpd-reload.path "$tmp/units/paths.target.wants/"
 verify() {
 	SYSTEMD_UNIT_PATH=$1: systemd-analyze verify --man=no --recursive-errors=yes \
 		default.target thpd-apply.service thpd.service thpd-helper.service thpd-starts.service \
-		thpd-reload.service 2>&1 | grep -E 'thpd|cycle'
+		thpd-reload.service thpd-reload-soon.service 2>&1 | grep -E 'thpd|cycle'
 }
 is "systemd-analyze verify finds nothing" "$(verify "$tmp/units")" ""
 

@@ -92,21 +92,28 @@ int host_load_policy(struct host *h)
 	return host_load_files(h, &h->paths, &h->policy, &h->diags);
 }
 
-/* host_role must name a role of the policy or of the library. */
-static int check_host_role(struct host *h, const struct policy *p, struct diags *d)
+/* Who names a role must name one of the policy or of the library. */
+static int check_named(struct host *h, const struct policy *p, const char *role, const char *what,
+		       struct pos pos, struct diags *d)
 {
 	struct policy_source src;
 	size_t errors = d->errors;
 	int r;
 
-	if (!p->host_role || policy_role(p, p->host_role))
+	if (!role || policy_role(p, role))
 		return 0;
-	r = policy_files_library(&h->root, &h->paths, p->host_role, &h->sources, &src, d);
+	if (!role_name_valid(role)) {
+		diag_add(d, SEVERITY_ERROR, pos.file, pos.line,
+			 "%s'%s' cannot name a role; expected letters, digits, _ . @ -", what,
+			 role);
+		return 0;
+	}
+	r = policy_files_library(&h->root, &h->paths, role, &h->sources, &src, d);
 	if (r == 0 && d->errors == errors)
-		diag_add(d, SEVERITY_ERROR, p->host_role_pos.file, p->host_role_pos.line,
-			 "host_role: there is no role '%s'; expected one that the policy or the "
-			 "role library has",
-			 p->host_role);
+		diag_add(d, SEVERITY_ERROR, pos.file, pos.line,
+			 "%sthere is no role '%s'; expected one that the policy or the role "
+			 "library has",
+			 what, role);
 	return r < 0 ? r : 0;
 }
 
@@ -159,7 +166,11 @@ int host_check_policy(struct host *h, struct policy *p, struct diags *d)
 	policy_check_section(&p->host, d);
 	for (size_t i = 0; r == 0 && i < p->roles.n; i++)
 		r = check_role(h, p, p->roles.items[i], d);
-	return r < 0 ? r : check_host_role(h, p, d);
+	if (r == 0)
+		r = check_named(h, p, p->host_role, "host_role: ", p->host_role_pos, d);
+	if (r == 0)
+		r = check_named(h, p, h->cli->role, "", (struct pos){ .file = "--role" }, d);
+	return r;
 }
 
 /* The role's part from the library, if the role is one. */
@@ -167,9 +178,10 @@ static int load_role(struct host *h, const struct role_choice *role)
 {
 	if (role_name_valid(role->name))
 		return host_load_library(h, role->name, &h->policy, &h->diags);
-	diag_add(&h->diags, SEVERITY_ERROR, role->source == ROLE_OPTION ? "--role" : role->where,
-		 role->line, "'%s' cannot name a role; expected letters, digits, _ . @ -",
-		 role->name);
+	/* The option is checked with the policy. */
+	if (role->source != ROLE_OPTION)
+		diag_add(&h->diags, SEVERITY_ERROR, role->where, role->line,
+			 "'%s' cannot name a role; expected letters, digits, _ . @ -", role->name);
 	return 0;
 }
 
