@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: MIT
+# What the benchmarks of the tale have in common; sourced. A host of their own as far as may be: a mount
+# namespace with an empty /run for thpd, groups that look like units of systemd's, and the settings of
+# huge pages, which are the host's and are put back however it ends.
+# shellcheck shell=sh
+
+: "${srcdir:?}" "${builddir:?}" "${BENCH_OUT:?a directory for the results}"
+thp=/sys/kernel/mm/transparent_hugepage
+cgroup=/sys/fs/cgroup
+slice=thpdbench.slice
+
+trouble() {
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+if [ -z "${TALE_INSIDE:-}" ]; then
+	[ "$(id -u)" = 0 ] || trouble "needs root"
+	[ -w $thp/enabled ] || trouble "this kernel has no transparent huge pages that can be set"
+	for program in redis-server redis-cli python3; do
+		command -v $program >/dev/null ||
+			trouble "needs $program; packaging/install-deps --tests gets it"
+	done
+	[ ! -e /run/thpd/original.json ] || trouble "thpd has been at work in this boot: thpctl restore"
+	TALE_INSIDE=1 exec unshare --mount --propagation private "$0" "$@"
+fi
+mount -t tmpfs -o mode=755 tmpfs /run
+
+mkdir -p "$BENCH_OUT"
+BENCH_OUT=$(cd "$BENCH_OUT" && pwd)
+tmp=$(mktemp -d)
+chmod 755 "$tmp"
+raw=$tmp/raw
+mkdir "$raw"
+
+# Where systemd would keep its units, and where their memory is counted: the same choice as thpd's.
+if [ -e $cgroup/cgroup.controllers ]; then
+	groups=$cgroup/$slice
+elif [ -e $cgroup/unified/cgroup.controllers ]; then
+	groups=$cgroup/unified/$slice
+else
+	groups=$cgroup/systemd/$slice
+fi
+memory=$groups limit=memory.max
+# shellcheck disable=SC2034 # limit: of tale-oom.sh
+[ ! -d $cgroup/memory ] || memory=$cgroup/memory/$slice limit=memory.limit_in_bytes
+[ "$memory" = "$groups" ] || groups="$groups $memory"
+
+# value FILE: of a setting
+value() {
+	sed 's/.*\[\(.*\)\].*/\1/' "$thp/$1"
+}
+settings="enabled khugepaged/scan_sleep_millisecs khugepaged/alloc_sleep_millisecs
+	khugepaged/pages_to_scan khugepaged/max_ptes_none"
+exec 9<$thp
+
+# take_settings: they are what two runs would fight for. For a round at a time: others wait.
+take_settings() {
+	flock --timeout 1200 9 || trouble "another run does not end"
+	for key in $settings; do
+		echo "$key $(value "$key")"
+	done >"$tmp/settings"
+	min_free=$(cat /proc/sys/vm/min_free_kbytes)
+}
+
+# give_settings: as they were
+give_settings() {
+	[ -e "$tmp/settings" ] || return 0
+	while read -r key was; do
+		[ "$(value "$key")" = "$was" ] || echo "$was" >"$thp/$key"
+	done <"$tmp/settings"
+	# Switching huge pages on raises it.
+	echo "$min_free" >/proc/sys/vm/min_free_kbytes
+	rm -f "$tmp/settings" "$tmp"/wanted.*
+	flock --unlock 9
+}
+
+# end PID...: ends what we have started, and waits for it
+end() {
+	for pid; do
+		kill -TERM "$pid" 2>/dev/null
+		for _ in 1 2 3 4 5 6 7 8 9 10; do
+			kill -0 "$pid" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill -KILL "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done || :
+}
+
+started=
+put_back() {
+	# shellcheck disable=SC2086 # a list
+	end $started
+	give_settings
+	for group in $groups; do
+		[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \;
+	done
+	rm -rf "$tmp"
+}
+trap put_back EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+for group in $groups; do
+	# What a killed run has left goes, unless somebody is in it.
+	[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null ||
+		trouble "$group has processes: is another run under way?"
+	mkdir "$group"
+	[ ! -e "$group/cgroup.subtree_control" ] ||
+		echo +memory >"$group/cgroup.subtree_control" 2>/dev/null || :
+done
+
+# in_unit UNIT COMMAND...: becomes the command, in the unit; for a subshell of its own
+in_unit() {
+	for group in $groups; do
+		mkdir -p "$group/$1"
+		echo 0 >"$group/$1/cgroup.procs" || exit
+	done
+	shift
+	exec 9<&-
+	exec "$@"
+}
+
+# last: remembers what was started last, so that it is ended
+last() {
+	started="$! $started"
+}
+
+now() {
+	read -r up _ </proc/uptime
+	echo "$up"
+}
+
+# start_redis NAME: in redis-server@NAME.service; leaves its pid in $redis
+start_redis() {
+	mkdir "$tmp/$1"
+	cat >"$tmp/$1/redis.conf" <<-C
+		port 0
+		unixsocket $tmp/$1/redis.sock
+		dir $tmp/$1
+		logfile $tmp/$1/redis.log
+		save ""
+		appendonly no
+		rdbcompression no
+		disable-thp no
+	C
+	(in_unit "redis-server@$1.service" redis-server "$tmp/$1/redis.conf") &
+	last
+	redis=$!
+	until redis-cli -s "$tmp/$1/redis.sock" ping >/dev/null 2>&1; do
+		kill -0 $redis 2>/dev/null || trouble "redis-server does not start: $(cat "$tmp/$1/redis.log")"
+		sleep 0.05
+	done
+}
+
+# end_redis NAME PID: and its unit's groups, as systemd does; thpd sees a start by the new group
+end_redis() {
+	end "$2"
+	for group in $groups; do
+		rmdir "$group/redis-server@$1.service"
+	done
+	rm -rf "${tmp:?}/$1"
+}
+
+# rcli NAME COMMAND...
+rcli() {
+	rcli_name=$1
+	shift
+	redis-cli -s "$tmp/$rcli_name/redis.sock" "$@"
+}
+
+# start_thpd: the daemon, with a policy for Redis alone; leaves its pid in $thpd
+start_thpd() {
+	cat >"$tmp/policy.conf" <<-C
+		host {
+		    service 'redis-server@*.service' { thp = disable  reclaim = once }
+		}
+	C
+	rm -f /run/thpd/report.json
+	"$builddir/thpd" --policy "$tmp/policy.conf" --helpers "$builddir" 9<&- 2>>"$tmp/thpd.log" &
+	last
+	thpd=$!
+}
+
+# thpd_ready: waits for the report of its first cycle
+thpd_ready() {
+	until [ -s /run/thpd/report.json ]; do
+		kill -0 $thpd 2>/dev/null || trouble "thpd does not start: $(cat "$tmp/thpd.log")"
+		sleep 0.02
+	done
+}
+
+end_thpd() {
+	end $thpd
+	cat "$tmp/thpd.log" >>"$raw/thpd.log"
+	rm "$tmp/thpd.log"
+}
+
+# flag PID: of PR_SET_THP_DISABLE, as the kernel shows it; 0 when it is set
+flag() {
+	sed -n 's/^THP_enabled:[[:space:]]*//p' "/proc/$1/status"
+}
+
+# setting KEY VALUE
+setting() {
+	echo "$2" >"$thp/$1"
+	echo "$1 $2" >"$tmp/wanted.${1##*/}"
+}
+
+# still_set: ends all when somebody else has written into a setting: the figures would mean nothing
+still_set() {
+	for file in "$tmp"/wanted.*; do
+		read -r key wanted <"$file"
+		[ "$(value "$key")" = "$wanted" ] ||
+			trouble "somebody else has set $key to $(value "$key"); it was $wanted"
+	done
+}
+
+# khugepaged fast|defaults: the kernel's own values, but that with fast it rests for 20 ms instead of 10 s:
+# what takes it 20 minutes otherwise is done in seconds
+khugepaged() {
+	setting khugepaged/pages_to_scan 4096
+	setting khugepaged/max_ptes_none 511
+	if [ "$1" = fast ]; then
+		setting khugepaged/scan_sleep_millisecs 20
+		setting khugepaged/alloc_sleep_millisecs 100
+	else
+		setting khugepaged/scan_sleep_millisecs 10000
+		setting khugepaged/alloc_sleep_millisecs 60000
+	fi
+}
+
+# describe: the machine, its versions and settings, for the report, as NAME=VALUE
+describe() {
+	cat <<-C
+		date=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+		cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
+		cpus=$(nproc)
+		memory_kb=$(sed -n 's/^MemTotal:[[:space:]]*\([0-9]*\) kB/\1/p' /proc/meminfo)
+		kernel=$(uname -r)
+		machine=$(uname -m)
+		redis=$(redis-server --version | sed 's/.*v=\([0-9.]*\) .*malloc=\([^ ]*\) .*/\1, \2/')
+		thpd=$("$builddir/thpd" --version | sed -n '1s/.* //p')
+		java=$(java -version 2>&1 | sed -n '1s/.*"\(.*\)".*/\1/p')
+		load_average=$(cut -d ' ' -f 1-3 /proc/loadavg)
+		defrag=$(value defrag)
+	C
+}

@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: MIT
+"""Makes of what tale.sh and tale-oom.sh have written down one JSON, a table, and verdicts.
+
+usage: tale-report.py tale|oom RAW OUT.json
+       tale-report.py data TALE.json DIRECTORY     what gnuplot draws
+
+RAW has `machine`, NAME=VALUE a line; `figures`, ROUND CONDITION PHASE NAME=VALUE... a line; of the tale
+also `marks`, ROUND CONDITION PHASE SECONDS, and for each Redis samples.ROUND.CONDITION, what memlog.c
+prints. Nothing is left out or weighted: medians are over rounds, ratios are taken within a round first.
+"""
+
+import json
+import os
+import statistics
+import sys
+
+CONDITIONS = ("never", "always", "late", "policy")
+SLACK = 1.3  # how near to the run that was never damaged is "back"
+
+
+def number(text):
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
+def pairs(words):
+    return {key: number(value) for key, _, value in (word.partition("=") for word in words)}
+
+
+def lines(raw, name):
+    with open(os.path.join(raw, name)) as file:
+        return [line.strip() for line in file if line.strip()]
+
+
+def read_machine(raw):
+    return pairs(lines(raw, "machine"))
+
+
+def read_figures(raw):
+    """{round: {condition: {phase: {name: value}}}}, in the order of the rounds"""
+    rounds = {}
+    for line in lines(raw, "figures"):
+        at, condition, phase, *words = line.split()
+        here = rounds.setdefault(int(at), {}).setdefault(condition, {}).setdefault(phase, {})
+        here.update(pairs(words))
+    return rounds
+
+
+def read_series(raw, at, condition):
+    """One run over time, beginning with its burst: marks, and rows of s and four kB."""
+    marks = {}
+    for line in lines(raw, "marks"):
+        mark_round, name, phase, seconds = line.split()
+        if int(mark_round) == at and (name == condition or (name, condition) == ("late", "always")):
+            marks[phase if name == condition else "late_" + phase] = float(seconds)
+    begin = marks["burst"]
+    rows = [[float(word) for word in line.split()] for line in lines(raw, "samples.%d.%s" % (at, condition))]
+    return {
+        "marks": {name: round(seconds - begin, 2) for name, seconds in marks.items()},
+        "rows": [[round(row[0] - begin, 2)] + [int(kb) for kb in row[1:]] for row in rows if len(row) == 5],
+    }
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "n": len(values)}
+
+
+def summary(rounds):
+    """Every figure that is a number, over all rounds."""
+    found = {}
+    for conditions in rounds:
+        for condition, phases in conditions["conditions"].items():
+            for phase, figures in phases.items():
+                for name, value in figures.items():
+                    if isinstance(value, (int, float)):
+                        found.setdefault("%s.%s.%s" % (condition, phase, name), []).append(value)
+    return {name: spread(values) for name, values in found.items()}
+
+
+def ratios(rounds, over, under, phase, name):
+    return spread([r["conditions"][over][phase][name] / r["conditions"][under][phase][name] for r in rounds])
+
+
+def back_after(one):
+    """Seconds from the start of thpd until both figures are near those of `policy`, and stay there for as
+    long as there are samples; None when they do not."""
+    wanted = one["conditions"]["policy"]["settled"]
+    series = one["series"]["always"]
+    start, since = series["marks"]["late_thpd"], None
+    for at, rss, _, charged, _ in series["rows"]:
+        if at < start:
+            continue
+        near = rss <= SLACK * wanted["rss_kb"] and charged <= SLACK * wanted["charged_kb"]
+        since = None if not near else at if since is None else since
+    return None if since is None else round(since - start, 2)
+
+
+def target(name, wanted, found, met):
+    return {"name": name, "wanted": wanted, "found": found, "met": bool(met)}
+
+
+def of(s, form="%.1f"):
+    one = form % s["median"]
+    return one if s["n"] == 1 else "%s (%s to %s)" % (one, form % s["min"], form % s["max"])
+
+
+def tale_targets(rounds):
+    rss = ratios(rounds, "always", "policy", "settled", "rss_kb")
+    charged = ratios(rounds, "always", "policy", "settled", "charged_kb")
+    used = ratios(rounds, "always", "policy", "settled", "used_kb")
+    back = [r["late_back_seconds"] for r in rounds]
+    late = [r["conditions"]["late"] for r in rounds]
+    later = max(
+        r["conditions"]["late"]["later"][name] / r["conditions"]["policy"]["settled"][name]
+        for r in rounds
+        for name in ("rss_kb", "charged_kb")
+    )
+    after = min(r["series"]["always"]["marks"]["late_end"] - r["series"]["always"]["marks"]["late_thpd"] for r in rounds)
+    errors = sum(p.get("errors", 0) for r in rounds for c in r["conditions"].values() for p in c.values())
+    worst = spread([c["reclaim"]["max_us"] / 1000 for c in late])
+    own = max(c["reclaim"]["late_max_us"] for c in late) / 1000
+    n = len(rounds)
+    flagged = [
+        sum(1 - r["conditions"][c]["reclaimed" if c == "late" else "settled"]["flag"] for r in rounds) for c in CONDITIONS
+    ]
+    targets = [
+        target(
+            "the flag is set: %s" % ", ".join(CONDITIONS),
+            "%d, %d, %d, %d times" % (0, 0, n, n),
+            "%d, %d, %d, %d" % tuple(flagged),
+            flagged == [0, 0, n, n],
+        ),
+        target("settled RSS, always to policy", ">= 20", of(rss), rss["min"] >= 20),
+        target("settled and charged to the unit, always to policy", ">= 20", of(charged), charged["min"] >= 20),
+        target("used_memory, always to policy", "0.95 to 1.05", of(used, "%.3f"), 0.95 <= used["min"] <= used["max"] <= 1.05),
+        target(
+            "started late: both within 1.3 times of policy, after the start of thpd",
+            "<= 2 s",
+            "not back" if None in back else of(spread(back), "%.2f") + " s",
+            None not in back and max(back) <= 2,
+        ),
+        target("the same after %.0f s" % after, "<= 1.3", "%.2f" % later, later <= SLACK),
+        target("no error seen by any client", "0", str(errors), errors == 0),
+        target(
+            "longest answer while memory is given back",
+            "<= 50 ms",
+            "%s ms; the client itself was up to %.1f ms late" % (of(worst), own),
+            worst["max"] <= 50,
+        ),
+    ]
+    for job, name in (("chase", "pointer chase"), ("jvm", "JVM")):
+        if job in rounds[0]["conditions"]["always"]:
+            speed = ratios(rounds, "always", "policy", job, "cpu_ns")
+            targets.append(
+                target("neighbour, %s: speed under policy to always" % name, ">= 0.97", of(speed, "%.3f"), speed["median"] >= 0.97)
+            )
+    return targets
+
+
+ROWS = (
+    ("RSS, full queue, MB", "full.rss_kb", 1024, "%.0f"),
+    ("RSS after the purge, MB", "purged.rss_kb", 1024, "%.1f"),
+    ("charged after the purge, MB", "purged.charged_kb", 1024, "%.1f"),
+    ("RSS settled, MB", "settled.rss_kb", 1024, "%.1f"),
+    ("of it in huge pages, MB", "settled.huge_kb", 1024, "%.1f"),
+    ("charged settled, MB", "settled.charged_kb", 1024, "%.1f"),
+    ("used_memory settled, MB", "settled.used_kb", 1024, "%.2f"),
+    ("jobs accepted, 1/s", "burst.per_second", 1, "%.0f"),
+    ("  p99, ms", "burst.p99_us", 1000, "%.2f"),
+    ("  p99.9, ms", "burst.p999_us", 1000, "%.2f"),
+    ("jobs taken, 1/s", "drain.per_second", 1, "%.0f"),
+    ("  p99.9, ms", "drain.p999_us", 1000, "%.2f"),
+    ("BGSAVE: fork, ms", "save.fork_us", 1000, "%.1f"),
+    ("  copied on write, MB", "save.cow_kb", 1024, "%.1f"),
+    ("  p99.9 meanwhile, ms", "save.p999_us", 1000, "%.2f"),
+    ("steady client: p99.9, ms", "settle.p999_us", 1000, "%.2f"),
+    ("pointer chase, ns a step", "chase.cpu_ns", 1, "%.0f"),
+    ("JVM, ns a row", "jvm.cpu_ns", 1, "%.1f"),
+)
+
+
+def cell(found, name, unit, form):
+    s = found.get(name)
+    if not s:
+        return "-"
+    return of({key: value if key == "n" else value / unit for key, value in s.items()}, form)
+
+
+def table(found):
+    shown = [c for c in CONDITIONS if c != "late"]
+    out = ["%-28s" % "" + "".join(" %24s" % ("host " + c if c != "policy" else "always, with thpd") for c in shown)]
+    for label, name, unit, form in ROWS:
+        out.append("%-28s" % label + "".join(" %24s" % cell(found, c + "." + name, unit, form) for c in shown))
+    for phase, label in (("reclaimed", "5 s after thpd came late"), ("later", "a minute after")):
+        out.append(
+            "%-28s RSS %s MB, charged %s MB"
+            % (label, cell(found, "late.%s.rss_kb" % phase, 1024, "%.1f"), cell(found, "late.%s.charged_kb" % phase, 1024, "%.1f"))
+        )
+    return "\n".join(out)
+
+
+def verdicts(targets):
+    return "\n".join(
+        "%-6s  %s: %s (wanted: %s)" % ("met" if t["met"] else "MISSED", t["name"], t["found"], t["wanted"]) for t in targets
+    )
+
+
+def make_tale(raw):
+    rounds = []
+    for at, conditions in read_figures(raw).items():
+        whole = conditions.pop("-", {}).get("round", {})
+        series = {c: read_series(raw, at, c) for c in ("never", "always", "policy")}
+        one = {"round": at, **whole, "conditions": conditions, "series": series}
+        one["late_back_seconds"] = back_after(one)
+        rounds.append(one)
+    return {
+        "schema": "thpd.bench/1",
+        "benchmark": "tale",
+        "machine": read_machine(raw),
+        "targets": tale_targets(rounds),
+        "summary": summary(rounds),
+        "rounds": rounds,
+    }
+
+
+def make_oom(raw):
+    tries = [{"try": at, "conditions": c} for at, c in read_figures(raw).items()]
+    killed = {c: sum(t["conditions"][c]["-"]["killed"] for t in tries) for c in ("always", "policy")}
+    n = len(tries)
+    return {
+        "schema": "thpd.bench/1",
+        "benchmark": "tale-oom",
+        "machine": read_machine(raw),
+        "targets": [
+            target("killed under always", "%d of %d" % (n, n), "%d of %d" % (killed["always"], n), killed["always"] == n),
+            target("killed under policy", "0 of %d" % n, "%d of %d" % (killed["policy"], n), killed["policy"] == 0),
+        ],
+        "tries": tries,
+    }
+
+
+def without_flats(rows):
+    """Rows that a line needs: where it bends by more than a 300th of its height, and the ends."""
+    highest = max(max(row[1:4]) for row in rows)
+    kept = rows[:1]
+    for before, row in zip(rows, rows[1:]):
+        if max(abs(a - b) for a, b in zip(row[1:4], kept[-1][1:4])) > highest / 300:
+            kept += [before, row] if before is not kept[-1] else [row]
+    return kept + rows[-1:]
+
+
+def write_data(path, directory):
+    """Text for gnuplot: the memory of one round over time, and the medians."""
+    with open(path) as file:
+        tale = json.load(file)
+
+    def write(name, rows):
+        with open(os.path.join(directory, name), "w") as out:
+            out.writelines(" ".join(str(word) for word in row) + "\n" for row in rows)
+
+    first = tale["rounds"][0]
+    marks = first["series"]["always"]["marks"]
+    for condition, series in first["series"].items():
+        rows = series["rows"]
+        if condition == "always":
+            damaged = sum(row[0] < marks["late_thpd"] for row in rows)
+            write("late", without_flats(rows[damaged - 1 :]))
+            rows = rows[:damaged]
+        write(condition, without_flats(rows))
+    write("marks", [("%s=%s" % (name, marks[name]),) for name in sorted(marks)])
+    found = tale["summary"]
+    for name, key, unit in (
+        ("rss", "settled.rss_kb", 1024),
+        ("charged", "settled.charged_kb", 1024),
+        ("chase", "chase.cpu_ns", 1),
+        ("jvm", "jvm.cpu_ns", 1),
+        ("burst", "burst.per_second", 1000),
+        ("burst999", "burst.p999_us", 1000),
+        ("fork", "save.fork_us", 1000),
+        ("save999", "save.p999_us", 1000),
+    ):
+        rows = []
+        for at, condition in enumerate(("never", "always", "policy")):
+            s = found.get("%s.%s" % (condition, key))
+            if s:
+                rows.append((at, s["median"] / unit, s["min"] / unit, s["max"] / unit))
+        write(name, rows)
+    m = tale["machine"]
+    write(
+        "caption",
+        [
+            (
+                "%s, %d CPUs, %.0f GB, load average %s; Linux %s; Redis %s; thpd %s; %s."
+                % (m["cpu"], m["cpus"], m["memory_kb"] / 1e6, str(m["load_average"]).split()[0], m["kernel"], m["redis"], m["thpd"], m["date"][:10]),
+            ),
+            (
+                "%d jobs, %.1f GB; khugepaged %s; %s."
+                % (
+                    m["jobs"],
+                    first["conditions"]["always"]["burst"]["bytes"] / 1e9,
+                    "sped up" if m["variant"] == "fast" else "as the kernel has it",
+                    "1 round" if len(tale["rounds"]) == 1 else "%d rounds, the first over time" % len(tale["rounds"]),
+                ),
+            ),
+        ],
+    )
+
+
+def main(args):
+    if len(args) != 3 or args[0] not in ("tale", "oom", "data"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    if args[0] == "data":
+        write_data(args[1], args[2])
+        return 0
+    result = make_tale(args[1]) if args[0] == "tale" else make_oom(args[1])
+    with open(args[2], "w") as out:
+        json.dump(result, out, indent=1 if args[0] == "oom" else None)
+        out.write("\n")
+    print()
+    if args[0] == "tale":
+        print(table(result["summary"]))
+        print()
+    print(verdicts(result["targets"]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
