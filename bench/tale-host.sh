@@ -26,6 +26,10 @@ if [ -z "${TALE_INSIDE:-}" ]; then
 fi
 mount -t tmpfs -o mode=755 tmpfs /run
 
+# One such run at a time: its groups have the names they have.
+exec 8<$cgroup
+flock --timeout 3600 8 || trouble "another run does not end"
+
 mkdir -p "$BENCH_OUT"
 BENCH_OUT=$(cd "$BENCH_OUT" && pwd)
 tmp=$(mktemp -d)
@@ -105,8 +109,8 @@ trap 'exit 143' TERM
 
 for group in $groups; do
 	# What a killed run has left goes, unless somebody is in it.
-	[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null ||
-		trouble "$group has processes: is another run under way?"
+	[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || :
+	[ ! -d "$group" ] || trouble "$group has processes"
 	mkdir "$group"
 	[ ! -e "$group/cgroup.subtree_control" ] ||
 		echo +memory >"$group/cgroup.subtree_control" 2>/dev/null || :
@@ -119,7 +123,7 @@ in_unit() {
 		echo 0 >"$group/$1/cgroup.procs" || exit
 	done
 	shift
-	exec 9<&-
+	exec 8<&- 9<&-
 	exec "$@"
 }
 
@@ -179,7 +183,7 @@ start_thpd() {
 		}
 	C
 	rm -f /run/thpd/report.json
-	"$builddir/thpd" --policy "$tmp/policy.conf" --helpers "$builddir" 9<&- 2>>"$tmp/thpd.log" &
+	"$builddir/thpd" --policy "$tmp/policy.conf" --helpers "$builddir" 8<&- 9<&- 2>>"$tmp/thpd.log" &
 	last
 	thpd=$!
 }

@@ -66,7 +66,7 @@ steady() {
 	steady_phase=$2
 	shift 2
 	"$builddir/bench/jobs" "$tmp/$steady_name/redis.sock" steady --seed "$SEED" --count "$JOBS" \
-		"$@" >"$tmp/steady" 9<&- &
+		"$@" >"$tmp/steady" 8<&- 9<&- &
 	last
 	steady=$!
 }
@@ -139,7 +139,7 @@ neighbours() {
 tale() {
 	start_redis "$1"
 	"$builddir/bench/memlog" "$tmp/$1/redis.sock" $redis "$memory/redis-server@$1.service" $interval \
-		>"$raw/samples.$round.$1" 9<&- &
+		>"$raw/samples.$round.$1" 8<&- 9<&- &
 	last
 	memlog=$!
 	jobs "$1" burst
