@@ -229,5 +229,7 @@ while [ $round -lt "$rounds" ]; do
 	started=
 	echo "$round - round seconds=$(awk -v a="$begin" -v b="$(now)" 'BEGIN { print b - a }')" \
 		"load=$(cut -d ' ' -f 1 /proc/loadavg)" >>"$raw/figures"
+	# After each round: what is there is there, whatever becomes of the next one.
+	python3 "$srcdir/bench/tale-report.py" tale "$raw" "$BENCH_OUT/tale-$variant.json" >"$tmp/table"
 done
-python3 "$srcdir/bench/tale-report.py" tale "$raw" "$BENCH_OUT/tale-$variant.json"
+cat "$tmp/table"
