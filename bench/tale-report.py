@@ -193,9 +193,9 @@ def cell(found, name, unit, form):
 
 def table(found):
     shown = [c for c in CONDITIONS if c != "late"]
-    out = ["%-28s" % "" + "".join(" %24s" % ("host " + c if c != "policy" else "always, with thpd") for c in shown)]
+    out = ["%-28s" % "" + "".join(" %30s" % ("host " + c if c != "policy" else "always, with thpd") for c in shown)]
     for label, name, unit, form in ROWS:
-        out.append("%-28s" % label + "".join(" %24s" % cell(found, c + "." + name, unit, form) for c in shown))
+        out.append("%-28s" % label + "".join(" %30s" % cell(found, c + "." + name, unit, form) for c in shown))
     for phase, label in (("reclaimed", "5 s after thpd came late"), ("later", "a minute after")):
         out.append(
             "%-28s RSS %s MB, charged %s MB"
