@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A generator of systemd's, systemd.generator(7): from 260 on, systemd can set the flag of a service
- * itself, and is told here for which, before it loads any unit. It runs in every boot and every
- * daemon-reload, and systemd waits for it: it is quick, asks nobody, and never fails. With a policy
- * that is at fault nothing is written, and said so once; what starts is then the daemon's, which
- * goes on with the last good one.
+ * A generator of systemd's, systemd.generator(7): from 260 on, systemd can set the flag of a
+ * service itself, and is told here for which, before it loads any unit. It runs in every boot and
+ * every daemon-reload, and systemd waits for it: it is quick, asks nobody, and never fails. With a
+ * policy that is at fault nothing is written, and said so once; what starts is then the daemon's,
+ * which goes on with the last good one.
  */
 #include "config.h"
 
@@ -19,7 +19,10 @@
 #include "sys/unitfiles.h"
 
 #define MEMORY_THP_SINCE 260 /* MemoryTHP=, systemd.exec(5) */
-/* Whatever keeps it (a policy on a server that is away), the boot goes on: SIGALRM, which systemd logs. */
+/*
+ * Whatever keeps it (a policy on a server that is away), the boot goes on: SIGALRM, which systemd
+ * logs.
+ */
 #define SECONDS_MAX 10
 
 static const char usage[] =
@@ -90,8 +93,8 @@ static void say_fault(const struct host *h, const struct diags *d)
 }
 
 /*
- * As `thpctl apply` would: what has it change nothing has us write nothing. Returns 1 with a plan; 0
- * when there is nothing to be written, said or not; negative errno.
+ * As `thpctl apply` would: what has it change nothing has us write nothing. Returns 1 with a plan;
+ * 0 when there is nothing to be written, said or not; negative errno.
  */
 static int make_plan(struct host *h)
 {

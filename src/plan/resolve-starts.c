@@ -178,8 +178,8 @@ static void sort_entries(struct start_table *t)
  *
  * A program gets the rule that match_procs() would give to the process that it becomes: its `exe`
  * is the file, its `comm` the first 15 bytes of the name that the unit calls it by. Of a program
- * that is a script, neither is the interpreter's. Where systemd has the same mode for the unit, there
- * is no entry. A rule with `start = no`, `apply = verify` or
+ * that is a script, neither is the interpreter's. Where systemd has the same mode for the unit,
+ * there is no entry. A rule with `start = no`, `apply = verify` or
  * `thp = inherit` may win, and then there is no entry.
  *
  * Return: 0; -ENOMEM.

@@ -57,7 +57,7 @@ static int add_file(struct scan *s, const char *name, struct unit_file **ret)
 	return 1;
 }
 
-/* Whether a link leads to another unit of the search path, and not to a file that is kept elsewhere. */
+/* Whether a link leads to another unit of the search path, and not to a file kept elsewhere. */
 static bool leads_to_unit(const char *target, const char *base)
 {
 	static const char *const dirs[] = { "systemd/system/", "systemd/system.control/",
@@ -300,9 +300,9 @@ void unit_files_free(struct unit_files *u)
  * @root: the host
  *
  * Generators are told nothing of it, and have to be quicker than `systemctl --version`. The library
- * that process 1 has mapped has it in its name: libsystemd-core-262.so, and libsystemd-shared-262.so,
- * which may go on with a distribution's own number. That is right also when another version has been
- * installed, and not been executed yet.
+ * that process 1 has mapped has it in its name: libsystemd-core-262.so, and
+ * libsystemd-shared-262.so, which may go on with a distribution's own number. That is right also
+ * when another version has been installed, and not been executed yet.
  *
  * Return: the version; 0 when process 1 is something else, or does not tell.
  */
