@@ -138,7 +138,6 @@ static int make_dropins(const struct host *h, struct dropins *ret)
 static void generate(struct host *h, const char *dir)
 {
 	_cleanup_dropins_ struct dropins dropins = { 0 };
-	_cleanup_arena_ struct arena a = { 0 };
 	int r;
 
 	if (systemd_version(&h->root) < MEMORY_THP_SINCE)

@@ -123,6 +123,7 @@ gen-template@.service.d/50-thpd.conf "
 		systemctl restart gen-plain.service
 	done
 	systemctl restart gen-narrowed.service
+	# shellcheck disable=SC2317 # called by way of eventually
 	watched() {
 		thpctl status | grep -q 'starts: 1 watched'
 	}
