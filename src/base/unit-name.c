@@ -118,6 +118,6 @@ bool unit_name_broaden(char *name)
 			memmove(dash + 1, dot, strlen(dot) + 1);
 			return true;
 		}
-	memmove(name, dot + 1, strlen(dot));
+	memmove(name, dot + 1, strlen(dot + 1) + 1);
 	return true;
 }

@@ -119,7 +119,7 @@ static const struct plan_rule *judge(const struct context *c, const valuelist *r
 
 		if (for_some && gives(for_some) != gives(pr))
 			return NULL;
-		if (*value % 2 && !narrowed(pr->rule))
+		if (*value % 2 && !narrowed(pr->rule)) /* NOLINT: values are of rules */
 			return pr;
 		for_some = pr;
 	}
