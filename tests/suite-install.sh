@@ -19,10 +19,11 @@ for file in "$bin/thpctl" "$units/thpd-apply.service" "$vendor/thpd.conf" \
 	"$vendor/roles/mongodb-8.conf" "$vendor/roles/redis.conf" "$man/man8/thpctl.8" \
 	"$man/man8/thpd-apply.service.8" "$man/man5/thpd.conf.5" "$bash/thpctl" "$zsh/_thpctl" \
 	"$(value pkgdatadir)/report.schema.json" "$man/man8/thpd.8" \
-	"$bash/thpd" "$zsh/_thpd" \
+	"$bash/thpd" "$zsh/_thpd" "$man/man8/thpd-generator.8" \
 	"$(value catalogdir)/thpd.catalog"; do
 	check "installed: ${file##*/}" test -f "$tmp/dest$file"
 done
+check "installed: the generator, to be run" test -x "$tmp/dest$(value systemdsystemgeneratordir)/thpd-generator"
 is "every role of the library is installed" \
 	"$(cd "$tmp/dest$vendor/roles" && ls)" "$(cd "$srcdir/conf/roles" && ls)"
 is "nothing is put into /etc, which is the administrator's" \

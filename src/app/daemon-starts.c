@@ -220,7 +220,8 @@ static int make_table(struct daemon *d, struct start_table *ret)
 						  .slice = programs[i].slice,
 						  .called = programs[i].called,
 						  .path = programs[i].path,
-						  .user = programs[i].user };
+						  .user = programs[i].user,
+						  .thp = programs[i].thp };
 	return resolve_starts(&d->host->plan, list, n, ret);
 }
 

@@ -7,6 +7,7 @@
 #include "engine/apply.h"
 #include "engine/collect.h"
 #include "engine/daemon-seen.h"
+#include "engine/dropins.h"
 #include "engine/originals.h"
 #include "engine/reclaim.h"
 #include "engine/records.h"
@@ -167,6 +168,8 @@ int verb_compare(struct host *h, const struct report_style *style)
 		r = read_host(h, style);
 	if (r >= 0)
 		return r;
+	if (h->cli->verb == VERB_PLAN)
+		dropins_look(&h->root, &h->plan);
 	rep = make_report(h, unknown(h) ? EXIT_TROUBLE : status_of(h));
 	return say(h, &rep, style);
 }

@@ -69,6 +69,7 @@ struct plan_rule {
 	const struct rule *loses_to; /* a later rule for the same units and processes */
 	size_t matched;		     /* processes for which it is the last rule that matches */
 	size_t lost;		     /* processes that it matches, but a later rule too */
+	enum thp_mode dropin;	     /* as below, of a rule that says names and matches nothing */
 };
 
 /* A process that a rule is about. */
@@ -88,7 +89,8 @@ struct plan_proc {
 /* A unit with processes that some rule is about, for the tables. */
 struct plan_unit {
 	const struct unit_fact *fact;
-	uint32_t first, n; /* its processes in plan.procs */
+	uint32_t first, n;    /* its processes in plan.procs */
+	enum thp_mode dropin; /* the generator's for this unit; UNSET: none, or not looked for */
 };
 
 struct plan {

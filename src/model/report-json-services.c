@@ -30,6 +30,8 @@ static json_t *json_unit(const struct service_row *row)
 
 	r |= js_set(o, "current_kb", js_kb(f->current_kb));
 	r |= js_set(o, "hidden_kb", js_kb(f->hidden_kb));
+	if (row->unit->dropin)
+		r |= js_set(o, "dropin", json_string(thp_mode_words[row->unit->dropin]));
 	for (size_t i = 0; i < row->n; i++)
 		r |= json_array_append_new(procs, json_proc(row->procs[i]));
 	r |= js_set(o, "processes", procs);
@@ -53,6 +55,8 @@ static json_t *json_rule(const struct plan_rule *pr, enum outcome outcome, json_
 	r |= js_set(o, "thp", json_string(thp_mode_words[rule->thp]));
 	r |= js_set(o, "mode", json_string(thp_mode_words[pr->mode]));
 	r |= js_set(o, "start", json_string(start_words[rule->start ? rule->start : START_WATCH]));
+	if (pr->dropin)
+		r |= js_set(o, "dropin", json_string(thp_mode_words[pr->dropin]));
 	r |= js_set(o, "apply", json_string(apply_words[rule->apply ? rule->apply : APPLY_ALL]));
 	r |= js_set(o, "reclaim",
 		    json_string(reclaim_words[rule->reclaim ? rule->reclaim : RECLAIM_NO]));

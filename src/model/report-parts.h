@@ -32,6 +32,7 @@ const char *comm_text(struct arena *a, const char *comm);
 const char *row_units(struct arena *a, const struct service_row *row, bool all);
 const char *proc_line(struct arena *a, const struct plan_proc *p);
 enum thp_mode row_mode(const struct service_row *row);
+enum thp_mode row_dropin(const struct service_row *row);
 enum colour outcome_colour(enum outcome o);
 int print_services(const struct report *r, const struct report_style *style, FILE *f);
 int print_status_services(const struct report *r, const struct report_style *style, FILE *f);

@@ -90,6 +90,12 @@ enum thp_mode row_mode(const struct service_row *row)
 	return row->rule ? row->rule->mode : row->procs[0]->mode;
 }
 
+/** row_dropin() - the mode that systemd sets as the unit starts; UNSET: none, or not looked for */
+enum thp_mode row_dropin(const struct service_row *row)
+{
+	return row->unit ? row->unit->dropin : row->rule ? row->rule->dropin : THP_MODE_UNSET;
+}
+
 /* What is to be said of a row; @lost: also, how many processes go by a later rule. */
 static const char *note_of(struct arena *a, const struct service_row *row, bool lost)
 {

@@ -77,6 +77,8 @@ static const char *for_start(const struct service_row *row)
 
 	if (row_mode(row) == THP_MODE_INHERIT || rule->apply == APPLY_VERIFY)
 		return start_words[START_NO];
+	if (row_dropin(row) == row_mode(row))
+		return "drop-in";
 	return start_words[rule->start ? rule->start : START_WATCH];
 }
 

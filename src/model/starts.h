@@ -12,6 +12,7 @@ struct start_program {
 	const char *called; /* as the unit names it: the process is called after that */
 	const char *path;   /* the file on this host; NULL: not reachable */
 	const char *user;   /* NULL: root; "": not known, no pattern but `*` matches */
+	const char *thp;    /* MemoryTHP= of the unit; NULL: this systemd has none */
 };
 
 /* What the table of starts says: when @path is started in @unit, it gets @flag. */

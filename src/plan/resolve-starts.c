@@ -9,8 +9,8 @@
 #define NONE UINT32_MAX
 #define COMM_LEN 15 /* TASK_COMM_LEN without the zero, linux/sched.h */
 
-/* Whether a rule, when it wins, is to be kept at starts, too. */
-static bool cares_for_starts(const struct plan_rule *pr)
+/** resolve_start_wanted() - whether a rule, when it wins, is to be kept at starts, too */
+bool resolve_start_wanted(const struct plan_rule *pr)
 {
 	return pr->rule->start != START_NO && pr->rule->apply != APPLY_VERIFY &&
 	       pr->mode != THP_MODE_INHERIT && thp_mode_flag(pr->mode) != THP_WANT_NOTHING &&
@@ -36,7 +36,7 @@ int resolve_start_patterns(const struct plan *plan, struct arena *a, strlist *re
 	array_foreach(pr, &plan->rules) {
 		size_t n = pr->rule->unit.n ? pr->rule->unit.n : 1;
 
-		if (!cares_for_starts(pr))
+		if (!resolve_start_wanted(pr))
 			continue;
 		for (size_t i = 0; i < n; i++) {
 			const char **slot = array_add(a, &list);
@@ -50,19 +50,28 @@ int resolve_start_patterns(const struct plan *plan, struct arena *a, strlist *re
 	return 0;
 }
 
-/* Rules that name a unit, or a slice that it is in. */
-static int find_rules(const struct patterns *p, const struct start_program *sp, struct arena *a,
-		      valuelist *list)
+/**
+ * resolve_start_rules() - rules that name a unit, or a slice that it is in
+ * @p: of match_patterns()
+ * @unit: its name
+ * @slice: the slice that it is in; NULL or "-.slice": none
+ * @a: where the list lives
+ * @list: the rules are appended, in no order, some more than once
+ *
+ * Return: 0; -ENOMEM.
+ */
+int resolve_start_rules(const struct patterns *p, const char *unit, const char *slice,
+			struct arena *a, valuelist *list)
 {
-	int r = patterns_find(p, sp->unit, a, list);
-	char slice[NAME_MAX + 1];
+	int r = patterns_find(p, unit, a, list);
+	char name[NAME_MAX + 1];
 
-	if (r < 0 || !sp->slice || streq(sp->slice, "-.slice") ||
-	    snprintf(slice, sizeof(slice), "%s", sp->slice) >= (int)sizeof(slice))
+	if (r < 0 || !slice || streq(slice, "-.slice") ||
+	    snprintf(name, sizeof(name), "%s", slice) >= (int)sizeof(name))
 		return r;
 	do
-		r = patterns_find(p, slice, a, list);
-	while (r == 0 && slice_parent(slice));
+		r = patterns_find(p, name, a, list);
+	while (r == 0 && slice_parent(name));
 	return r;
 }
 
@@ -90,9 +99,12 @@ static int add_entry(const struct plan *plan, const valuelist *rules,
 	const struct plan_rule *pr;
 	struct start_entry *e;
 
-	if (winner == NONE || !cares_for_starts(&plan->rules.items[winner]))
+	if (winner == NONE || !resolve_start_wanted(&plan->rules.items[winner]))
 		return 0;
 	pr = &plan->rules.items[winner];
+	/* What systemd does by itself, before the exec, needs nobody to wait for it. */
+	if (sp->thp && streq(sp->thp, thp_mode_words[pr->mode]))
+		return 0;
 	e = array_add(&t->arena, &t->entries);
 	if (!e)
 		return -ENOMEM;
@@ -166,7 +178,8 @@ static void sort_entries(struct start_table *t)
  *
  * A program gets the rule that match_procs() would give to the process that it becomes: its `exe`
  * is the file, its `comm` the first 15 bytes of the name that the unit calls it by. Of a program
- * that is a script, neither is the interpreter's. A rule with `start = no`, `apply = verify` or
+ * that is a script, neither is the interpreter's. Where systemd has the same mode for the unit,
+ * there is no entry. A rule with `start = no`, `apply = verify` or
  * `thp = inherit` may win, and then there is no entry.
  *
  * Return: 0; -ENOMEM.
@@ -182,7 +195,8 @@ int resolve_starts(const struct plan *plan, const struct start_program *programs
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (i == 0 || !streq(programs[i].unit, programs[i - 1].unit)) {
 			rules.n = 0;
-			r = find_rules(&p, &programs[i], &p.arena, &rules);
+			r = resolve_start_rules(&p, programs[i].unit, programs[i].slice, &p.arena,
+						&rules);
 			if (r == 0)
 				r = add_named_programs(plan, &rules, &programs[i], &t);
 		}

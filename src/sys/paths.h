@@ -27,5 +27,8 @@
 #define PATH_RUN_TMPFILES "/run/tmpfiles.d"
 #define PATH_RUN_UDEV_RULES "/run/udev/rules.d"
 #define PATH_RUN_UNITS "/run/systemd/system"
+#define PATH_ETC_UNITS "/etc/systemd/system"
+#define PATH_GENERATOR "/run/systemd/generator"
+#define PATH_KMSG "/dev/kmsg"
 
 #endif

@@ -71,8 +71,11 @@ static struct plan_proc procs[] = {
 };
 
 static struct plan_unit units[] = {
-	{ &unit_facts[0], 0, 2 }, { &unit_facts[1], 2, 1 }, { &unit_facts[2], 3, 1 },
-	{ &unit_facts[3], 4, 1 }, { &unit_facts[4], 5, 0 },
+	{ .fact = &unit_facts[0], .first = 0, .n = 2 },
+	{ .fact = &unit_facts[1], .first = 2, .n = 1 },
+	{ .fact = &unit_facts[2], .first = 3, .n = 1 },
+	{ .fact = &unit_facts[3], .first = 4, .n = 1 },
+	{ .fact = &unit_facts[4], .first = 5, .n = 0 },
 };
 
 static struct plan plan = {

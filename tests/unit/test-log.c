@@ -87,7 +87,8 @@ static struct plan_proc procs[] = {
 	  .found = -1,
 	  .now = -1 },
 };
-static struct plan_unit units[] = { { &unit_facts[0], 0, 1 }, { &unit_facts[1], 1, 1 } };
+static struct plan_unit units[] = { { .fact = &unit_facts[0], .first = 0, .n = 1 },
+				    { .fact = &unit_facts[1], .first = 1, .n = 1 } };
 static struct plan plan = {
 	.role = { .name = "cache" },
 	.items = { items, ARRAY_SIZE(items), ARRAY_SIZE(items) },

@@ -141,7 +141,7 @@ static void add_plan_unit(size_t fact, uint32_t first, uint32_t n)
 {
 	struct plan_unit *u = need(array_add(&w.plan.arena, &w.plan.units));
 
-	*u = (struct plan_unit){ &unit_facts[fact], first, n };
+	*u = (struct plan_unit){ .fact = &unit_facts[fact], .first = first, .n = n };
 }
 
 static void add_rules(void)

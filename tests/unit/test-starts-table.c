@@ -98,9 +98,9 @@ static const char *resolve(const struct start_program *programs, size_t n)
 		ck_assert_str_eq(resolve(_programs, ARRAY_SIZE(_programs)), want); \
 	} while (0)
 
-#define PROGRAM(unit, path)                            \
-	{                                              \
-		unit, "system.slice", path, path, NULL \
+#define PROGRAM(unit, path)                                  \
+	{                                                    \
+		unit, "system.slice", path, path, NULL, NULL \
 	}
 
 START_TEST(each_mode_has_its_flag)
@@ -113,6 +113,17 @@ START_TEST(each_mode_has_its_flag)
 	       "/bin/c c.service 0 watch\n",
 	       PROGRAM("c.service", "/bin/c"), PROGRAM("a.service", "/bin/a"),
 	       PROGRAM("b.service", "/bin/b"), PROGRAM("d.service", "/bin/d"));
+}
+END_TEST
+
+START_TEST(what_systemd_does_itself)
+{
+	RULES({ .title = "*.service", .thp = THP_MODE_DISABLE });
+	expect("/bin/b b.service 1 watch\n"
+	       "/bin/c c.service 1 watch\n",
+	       { .unit = "a.service", .called = "a", .path = "/bin/a", .thp = "disable" },
+	       { .unit = "b.service", .called = "b", .path = "/bin/b", .thp = "madvise" },
+	       { .unit = "c.service", .called = "c", .path = "/bin/c", .thp = "inherit" });
 }
 END_TEST
 
@@ -150,12 +161,12 @@ START_TEST(slices_above_the_unit)
 	      { .title = "-.slice", .thp = THP_MODE_SYSTEM });
 	expect("/bin/pg pg@15.service 1 watch\n"
 	       "/bin/x deep.service 3 watch\n",
-	       { "pg@15.service", "system-pg.slice", "/bin/pg", "/bin/pg", NULL },
-	       { "other.service", "system.slice", "/bin/pg", "/bin/pg", NULL },
-	       { "deep.service", "db-a-b.slice", "/bin/x", "/bin/x", NULL },
-	       { "near.service", "dbx.slice", "/bin/y", "/bin/y", NULL },
-	       { "top.service", "-.slice", "/bin/z", "/bin/z", NULL },
-	       { "none.service", NULL, "/bin/z", "/bin/z", NULL });
+	       { "pg@15.service", "system-pg.slice", "/bin/pg", "/bin/pg", NULL, NULL },
+	       { "other.service", "system.slice", "/bin/pg", "/bin/pg", NULL, NULL },
+	       { "deep.service", "db-a-b.slice", "/bin/x", "/bin/x", NULL, NULL },
+	       { "near.service", "dbx.slice", "/bin/y", "/bin/y", NULL, NULL },
+	       { "top.service", "-.slice", "/bin/z", "/bin/z", NULL, NULL },
+	       { "none.service", NULL, "/bin/z", "/bin/z", NULL, NULL });
 }
 END_TEST
 
@@ -169,16 +180,16 @@ START_TEST(narrowed_by_exe_user_comm)
 	       "/usr/bin/pg b.service 1 watch\n"
 	       "/usr/bin/redis-server a.service 1 watch\n"
 	       "/usr/bin/root c.service 1 watch\n",
-	       { "a.service", NULL, "/bin/redis-server", "/usr/bin/redis-server", NULL },
-	       { "a.service", NULL, "/bin/redis-check", "/usr/bin/redis-check", NULL },
-	       { "b.service", NULL, "/usr/bin/pg", "/usr/bin/pg", "pg" },
-	       { "b.service", NULL, "/usr/bin/pre", "/usr/bin/pre", NULL },
-	       { "c.service", NULL, "/usr/bin/root", "/usr/bin/root", NULL },
-	       { "c.service", NULL, "/usr/bin/other", "/usr/bin/other", "other" },
-	       { "c.service", NULL, "/usr/bin/dynamic", "/usr/bin/dynamic", "" },
+	       { "a.service", NULL, "/bin/redis-server", "/usr/bin/redis-server", NULL, NULL },
+	       { "a.service", NULL, "/bin/redis-check", "/usr/bin/redis-check", NULL, NULL },
+	       { "b.service", NULL, "/usr/bin/pg", "/usr/bin/pg", "pg", NULL },
+	       { "b.service", NULL, "/usr/bin/pre", "/usr/bin/pre", NULL, NULL },
+	       { "c.service", NULL, "/usr/bin/root", "/usr/bin/root", NULL, NULL },
+	       { "c.service", NULL, "/usr/bin/other", "/usr/bin/other", "other", NULL },
+	       { "c.service", NULL, "/usr/bin/dynamic", "/usr/bin/dynamic", "", NULL },
 	       { "d.service", NULL, "/opt/a-name-of-fifteen-and-more",
-		 "/opt/a-name-of-fifteen-and-more", NULL },
-	       { "d.service", NULL, "/opt/a-name", "/opt/a-name", NULL });
+		 "/opt/a-name-of-fifteen-and-more", NULL, NULL },
+	       { "d.service", NULL, "/opt/a-name", "/opt/a-name", NULL, NULL });
 }
 END_TEST
 
@@ -187,8 +198,8 @@ START_TEST(name_is_that_of_the_link_program_that_of_the_file)
 	RULES({ .title = "comm", .unit = "a.service", .comm = "java" },
 	      { .title = "exe", .unit = "b.service", .exe = "/usr/bin/*" });
 	expect("/usr/lib/jvm/17/bin/java17 a.service 1 watch\n",
-	       { "a.service", NULL, "/usr/bin/java", "/usr/lib/jvm/17/bin/java17", NULL },
-	       { "b.service", NULL, "/usr/bin/java", "/usr/lib/jvm/17/bin/java17", NULL });
+	       { "a.service", NULL, "/usr/bin/java", "/usr/lib/jvm/17/bin/java17", NULL, NULL },
+	       { "b.service", NULL, "/usr/bin/java", "/usr/lib/jvm/17/bin/java17", NULL, NULL });
 }
 END_TEST
 
@@ -197,16 +208,16 @@ START_TEST(named_program_behind_a_script)
 	RULES({ .title = "a.service", .exe = "/usr/bin/java", .user = "app" },
 	      { .title = "b.service", .exe = "/usr/bin/[j]ava /usr/bin/jav\\a java" });
 	expect("/usr/bin/java a.service 1 watch\n",
-	       { "a.service", NULL, "/opt/start.sh", "/opt/start.sh", "app" },
-	       { "b.service", NULL, "/opt/start.sh", "/opt/start.sh", NULL },
-	       { "c.service", NULL, "/opt/start.sh", "/opt/start.sh", "app" });
+	       { "a.service", NULL, "/opt/start.sh", "/opt/start.sh", "app", NULL },
+	       { "b.service", NULL, "/opt/start.sh", "/opt/start.sh", NULL, NULL },
+	       { "c.service", NULL, "/opt/start.sh", "/opt/start.sh", "app", NULL });
 }
 END_TEST
 
 START_TEST(not_reachable_has_no_entry)
 {
 	RULES({ .title = "a.service" });
-	expect("", { "a.service", NULL, "/bin/a", NULL, NULL });
+	expect("", { "a.service", NULL, "/bin/a", NULL, NULL, NULL });
 }
 END_TEST
 
@@ -220,9 +231,9 @@ START_TEST(sorted_and_each_once)
 	       "/bin/x b.service 1 watch\n",
 	       PROGRAM("b.service", "/bin/x"), PROGRAM("b.service", "/bin/x"),
 	       PROGRAM("a.service", "/bin/x"),
-	       { "a.service", NULL, "/bin/one", "/bin/busybox", NULL },
-	       { "a.service", NULL, "/bin/two", "/bin/busybox", NULL },
-	       { "a.service", NULL, "/bin/one", "/bin/busybox", NULL });
+	       { "a.service", NULL, "/bin/one", "/bin/busybox", NULL, NULL },
+	       { "a.service", NULL, "/bin/two", "/bin/busybox", NULL, NULL },
+	       { "a.service", NULL, "/bin/one", "/bin/busybox", NULL, NULL });
 }
 END_TEST
 
@@ -308,6 +319,7 @@ int main(void)
 
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, each_mode_has_its_flag);
+	tcase_add_test(c, what_systemd_does_itself);
 	tcase_add_test(c, who_wants_nothing_at_starts);
 	tcase_add_test(c, last_rule_wins_also_one_that_wants_nothing);
 	tcase_add_test(c, slices_above_the_unit);
