@@ -37,9 +37,10 @@ host {
 	service 'demo.service' { exe = '/srv/demo'  thp = ${mode:-disable} }
 }"
 }
-# early NAME COMMAND: a unit that does it before thpd is started, and after the journal is
+# early NAME COMMAND: a unit that does it before thpd is started, and after the journal is, and has gone to
+# the disk, which makes room in /run
 early() {
-	printf '%s\n' '[Unit]' DefaultDependencies=no After=systemd-journald.service After=local-fs.target \
+	printf '%s\n' '[Unit]' DefaultDependencies=no After=systemd-journal-flush.service After=local-fs.target \
 		Before=thpd-apply.service thpd.service thpd-helper.socket thpd-starts.socket \
 		'[Service]' Type=oneshot RemainAfterExit=yes "ExecStart=/bin/sh -c '$2'" \
 		'[Install]' WantedBy=sysinit.target >"/etc/systemd/system/early-$1.service"
