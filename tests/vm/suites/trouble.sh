@@ -37,9 +37,10 @@ host {
 	service 'demo.service' { exe = '/srv/demo'  thp = ${mode:-disable} }
 }"
 }
-# early NAME COMMAND: a unit that does it before thpd is started, and after the journal is
+# early NAME COMMAND: a unit that does it before thpd is started, and after the journal is, and has gone to
+# the disk, which makes room in /run
 early() {
-	printf '%s\n' '[Unit]' DefaultDependencies=no After=systemd-journald.service After=local-fs.target \
+	printf '%s\n' '[Unit]' DefaultDependencies=no After=systemd-journal-flush.service After=local-fs.target \
 		Before=thpd-apply.service thpd.service thpd-helper.socket thpd-starts.socket \
 		'[Service]' Type=oneshot RemainAfterExit=yes "ExecStart=/bin/sh -c '$2'" \
 		'[Install]' WantedBy=sysinit.target >"/etc/systemd/system/early-$1.service"
@@ -70,7 +71,7 @@ case $boot in
 	if newer 6 18; then
 		is "madvise: the kernel can do it" "$(states)" "thpd-apply active 0 thpd active 0"
 		exits "madvise: verified" 0 thpctl verify
-		check "madvise: the process has it" grep -q 'except' "$tmp/out"
+		check "madvise: the process has it" sh -c 'thpctl --json verify | grep -q except_advised'
 	else
 		is "madvise: an older kernel cannot, and nothing is changed" \
 			"$(states) $(setting khugepaged/pages_to_scan)" "thpd-apply failed 2 thpd failed 2 4096"
