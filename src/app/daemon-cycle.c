@@ -202,6 +202,7 @@ int daemon_cycle(struct daemon *d)
 		daemon_schedule(d, LOST_RETRY_US);
 	if (r < 0) {
 		log_trouble(&d->log, r, "a cycle could not be ended");
+		(void)sd_notifyf(0, "STATUS=The last cycle could not be ended: %s", strerror(-r));
 		return r;
 	}
 	count(d, began);
