@@ -211,6 +211,7 @@ static int cycle(struct daemon *d, bool eventful)
 		daemon_schedule(d, LOST_RETRY_US);
 	if (r < 0) {
 		log_trouble(&d->log, r, "a cycle could not be ended");
+		(void)sd_notifyf(0, "STATUS=The last cycle could not be ended: %s", strerror(-r));
 		return r;
 	}
 	count(d, began);

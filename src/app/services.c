@@ -17,10 +17,9 @@
 /* One look at all processes of the units that rules name. */
 static int look(struct host *h)
 {
-	const struct services_needs needs = { .exe = h->needs.exe,
-					      .user = h->needs.user,
-					      .starting = !h->starts_seen,
-					      .by = h->by };
+	const struct services_needs needs = {
+		.exe = h->needs.exe, .user = h->needs.user, .starting = !h->starts_seen, .by = h->by
+	};
 	struct plan_rule *pr;
 	int r;
 

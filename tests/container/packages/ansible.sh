@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A policy pushed by the role in packaging/ansible, with the distribution's Ansible and a local connection:
 # changes once, nothing with --check, nothing for a bad policy.
+# shellcheck disable=SC2119,SC2317 # called by way of eventually
 # shellcheck source=tests/container/inside.sh
 . "${srcdir:?}/tests/container/inside.sh"
 

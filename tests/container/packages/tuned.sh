@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tuned from the distribution, started behind thpd with a profile that wants other values: what thpd wants
 # stays, and the log says who was it.
+# shellcheck disable=SC2119,SC2317 # called by way of eventually
 # shellcheck source=tests/container/inside.sh
 . "${srcdir:?}/tests/container/inside.sh"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Policies pushed by dropping files, good and bad, while thpd-reload.path watches; and by the host's role
 # alone.
+# shellcheck disable=SC2119,SC2317 # called by way of eventually
 # shellcheck source=tests/container/inside.sh
 . "${srcdir:?}/tests/container/inside.sh"
 
