@@ -7,7 +7,6 @@
 . "${srcdir:?}/tests/container/inside.sh"
 
 systemctl -q disable --now tuned 2>/dev/null
-ls -l /usr/bin/redis-server | sed 's/^/# /'
 
 # processes UNIT: of its group and those below
 processes() {

@@ -63,6 +63,7 @@ case $boot in
 	mount -o remount,bind,rw $thp
 	check "$name: and when they can be, one restart is enough" systemctl restart thpd-apply
 	is "$name: they are set" "$(setting enabled)" "$enabled"
+	systemctl stop thpd
 	thpctl restore >/dev/null
 	trouble "mkdir -p /run/thpd; mount -t tmpfs -o size=4k,mode=755 tmpfs /run/thpd; echo >/run/thpd/full"
 	next_boot
@@ -77,6 +78,7 @@ case $boot in
 	rm /run/thpd/full
 	check "$name: when there is some, one reload is enough" systemctl reload thpd
 	check "$name: then it is set" eventually settled
+	systemctl stop thpd
 	thpctl restore >/dev/null
 	trouble true
 	chown nobody /etc/thpd/thpd.conf
