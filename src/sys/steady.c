@@ -102,7 +102,7 @@ static int note_group(void *data, int dirfd)
 {
 	struct noting *to = data;
 	struct steady_group *g;
-	struct stat st;
+	struct stat st = { 0 };
 	int r;
 
 	if (is_full(to->s))
