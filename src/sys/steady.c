@@ -194,7 +194,7 @@ bool steady_holds(const struct steady *s, const struct root *root)
 	if (units_read(root, &t) < 0 || hash_units(&t) != s->units)
 		return false;
 	array_foreach(g, &s->groups) {
-		uint64_t pids;
+		uint64_t pids = 0;
 		struct stat st;
 
 		if (fstat(g->dir, &st) < 0 || st.st_nlink != g->links ||

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""Times thpd and others that set transparent_hugepage/enabled and defrag, below systemd.
+
+usage: peers.py ROUNDS OUT.json
+
+Every round has every peer once. Before each, both files are written to be `madvise` with nobody there
+who would mind; timed is from before the command is started until both say `never`, which is looked at
+without a pause. What stays in memory is the PSS of all processes of the peer's units, at the end of its
+last round. A foreign write is one of `always` to `enabled` or `defrag`, by this program.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+THP = "/sys/kernel/mm/transparent_hugepage/"
+FILES = [THP + "enabled", THP + "defrag"]
+# thpd lets a file rest when it is changed eight times in a minute.
+WRITES = 12
+NEVER = 5.0
+
+PEERS = {
+    "sh": {"start": ["sh", "-c", "echo never >%s; echo never >%s" % tuple(FILES)]},
+    "tmpfiles": {"start": ["systemd-tmpfiles", "--create", "/t/peers.tmpfiles"]},
+    "tuned": {"start": ["systemctl", "start", "tuned"], "units": ["tuned"]},
+    "thpctl apply": {"start": ["thpctl", "--quiet", "apply"]},
+    "thpd": {"start": ["systemctl", "start", "thpd"], "units": ["thpd", "thpd-helper", "thpd-starts"]},
+}
+
+
+def selected(path):
+    with open(path) as file:
+        return file.read().split("[")[1].split("]")[0]
+
+
+def put(path, word):
+    with open(path, "w") as file:
+        file.write(word)
+
+
+def wait_for(word, since, limit):
+    """Seconds since then until both files say it; None: not within the limit."""
+    while time.perf_counter() - since < limit:
+        if all(selected(path) == word for path in FILES):
+            return time.perf_counter() - since
+    return None
+
+
+def run(*command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def set_once(peer):
+    for path in FILES:
+        put(path, "madvise")
+    since = time.perf_counter()
+    process = subprocess.Popen(peer["start"], stdout=subprocess.DEVNULL)
+    took = wait_for("never", since, 60)
+    if process.wait() != 0 or took is None:
+        raise SystemExit("%s: exit status %d, files %s" % (
+            " ".join(peer["start"]), process.returncode, [selected(path) for path in FILES]))
+    return took * 1e3
+
+
+def pids(units):
+    found = []
+    for unit in units:
+        try:
+            with open("/sys/fs/cgroup/system.slice/%s.service/cgroup.procs" % unit) as file:
+                found += [int(line) for line in file]
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def pss_kb(units):
+    total = 0
+    for pid in pids(units):
+        with open("/proc/%d/smaps_rollup" % pid) as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    return total
+
+
+def repairs(writes):
+    """How long each foreign write stood, in microseconds; None for one that stood to the end."""
+    times = []
+    for i in range(writes):
+        put(FILES[i % 2], "always")
+        took = wait_for("never", time.perf_counter(), NEVER)
+        times.append(took and took * 1e6)
+        if took is None:
+            put(FILES[i % 2], "never")
+        time.sleep(0.2)
+    return times
+
+
+def main_pid(unit):
+    return int(subprocess.check_output(["systemctl", "show", "--value", "-p", "MainPID", unit]))
+
+
+def has_flag(unit):
+    with open("/proc/%d/status" % main_pid(unit)) as file:
+        return "THP_enabled:\t0" in file.read()
+
+
+def starts(unit, rounds):
+    """How long `systemctl start` takes, in milliseconds, and how many had the flag when it was done."""
+    times, flags = [], 0
+    for _ in range(rounds):
+        since = time.perf_counter()
+        run("systemctl", "start", unit)
+        times.append((time.perf_counter() - since) * 1e3)
+        flags += has_flag(unit)
+        run("systemctl", "stop", unit)
+    return times, flags
+
+
+def undone(unit):
+    """What becomes of the flag of a process that clears it itself, after two seconds."""
+    run("systemctl", "start", unit)
+    time.sleep(1.5)
+    os.kill(main_pid(unit), 12)  # SIGUSR2: tests/helpers/asker clears it
+    time.sleep(2)
+    flag = has_flag(unit)
+    run("systemctl", "stop", unit)
+    return flag
+
+
+def spread(values):
+    values = sorted(values)
+    return {"median": statistics.median(values), "least": values[0], "most": values[-1], "n": len(values)}
+
+
+def main(rounds, out):
+    times = {name: [] for name in PEERS}
+    rest = {}
+    for at in range(rounds):
+        for name, peer in PEERS.items():
+            times[name].append(set_once(peer))
+            if at == rounds - 1:
+                time.sleep(2)
+                stood = repairs(WRITES if name == "thpd" else 1)
+                rest[name] = {"pss_kb": pss_kb(peer.get("units", [])), "repairs_us": stood}
+            if "units" in peer:
+                run("systemctl", "stop", *peer["units"])
+    services = {}
+    for kind, daemon in (("native", False), ("watch", True), ("gate", True)):
+        if daemon:
+            run("systemctl", "start", "thpd")
+            time.sleep(2)
+        took, flags = starts("peer-%s.service" % kind, rounds)
+        services[kind] = {"start_ms": spread(took), "flags": flags,
+                          "again_after_cleared": undone("peer-%s.service" % kind)}
+        if daemon:
+            run("systemctl", "stop", *PEERS["thpd"]["units"])
+    result = {"schema": "thpd.bench/1", "name": "peers", "kernel": os.uname().release,
+              "systemd": subprocess.check_output(["systemctl", "--version"], text=True).split()[1],
+              "tuned": subprocess.check_output(["tuned-adm", "--version"], text=True).split()[-1],
+              "load": os.getloadavg()[0], "rounds": rounds,
+              "peers": {name: {"set_ms": spread(times[name]), **rest[name]} for name in PEERS},
+              "services": services}
+    with open(out, "w") as file:
+        json.dump(result, file, indent=2)
+        file.write("\n")
+    show(result)
+
+
+def show(result):
+    print("systemd %(systemd)s, tuned %(tuned)s, Linux %(kernel)s, %(rounds)d rounds, load %(load).1f" % result)
+    print("%-14s %22s %10s %26s" % ("", "files right, ms", "PSS, kB", "a foreign write stands, us"))
+    for name, peer in result["peers"].items():
+        stood = [us for us in peer["repairs_us"] if us is not None]
+        print("%-14s %8.1f (%.1f to %.1f) %10s %26s" % (
+            name, peer["set_ms"]["median"], peer["set_ms"]["least"], peer["set_ms"]["most"],
+            peer["pss_kb"] or "-",
+            "%.0f (%.0f to %.0f)" % (statistics.median(stood), min(stood), max(stood))
+            if len(stood) == len(peer["repairs_us"]) else "for ever (%g s)" % NEVER))
+    print("%-14s %22s %10s %26s" % ("a service by", "systemctl start, ms", "flag", "cleared: set again"))
+    for kind, service in result["services"].items():
+        print("%-14s %8.1f (%.1f to %.1f) %5d/%-4d %26s" % (
+            {"native": "MemoryTHP="}.get(kind, "thpd, " + kind), service["start_ms"]["median"],
+            service["start_ms"]["least"], service["start_ms"]["most"], service["flags"],
+            service["start_ms"]["n"], "yes" if service["again_after_cleared"] else "no"))
+
+
+main(int(sys.argv[1]), sys.argv[2])
