@@ -90,6 +90,12 @@ void dawdle(unsigned int max_us)
 	nap((int64_t)(rand_r(&seed) % max_us) * 1000);
 }
 
+/*
+ * Two dozen threads share the processors with those of other victims, and some never sleep: a sleep of
+ * 400 ms was seen to take three seconds with eight such victims on two processors and nobody near them.
+ */
+bool crowd;
+
 /* Peers are not to end with the thread that has made them. The monitor ends them in any case. */
 bool peers_stay;
 

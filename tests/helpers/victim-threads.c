@@ -39,6 +39,7 @@ static void *member_run(void *arg)
 /* Whatever has peers forks them before there are threads. */
 static void start(unsigned int first_slot)
 {
+	crowd = true;
 	for (unsigned int i = 0; i < MEMBERS; i++) {
 		struct member *m = &all[i];
 

@@ -26,8 +26,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STUCK (30000 * MS)
-
 struct shared *shared;
 int shared_fd;
 

@@ -14,7 +14,9 @@
 #define MS 1000000LL /* nanoseconds */
 
 /* How much later than asked for a call may return on a busy machine. */
-#define LATE (1000 * MS)
+#define LATE (crowd ? STUCK : 1000 * MS)
+/* Whoever stands still for so long does so for good. */
+#define STUCK (30000 * MS)
 /* No limit: its timeout starts anew when the call is interrupted, by the kernel's own rule. */
 #define ANEW 0
 
@@ -51,6 +53,7 @@ extern struct shared *shared;
 extern int shared_fd;
 extern pid_t victim_pid;
 extern bool peers_stay;
+extern bool crowd;
 
 /*
  * One kind of victim. A process, or a thread of it, calls begin() once and round() until it is told
