@@ -54,13 +54,11 @@ sort -k1,1 -k2,2n /t/figures | awk -v boots="$BOOTS" '
 	echo "systemd $(systemctl --version | awk 'NR == 1 { print $2 }'), $BOOTS boots; milliseconds:"
 	printf '%-24s %8s %8s %8s\n' "" median p90 least
 	awk '{ printf "%-24s %8.1f %8.1f %8.1f\n", $1, $2 / 1000, $3 / 1000, $4 / 1000 }' "$tmp/sums"
-	echo "the last boot's critical chain of sysinit.target:"
-	systemd-analyze --no-pager critical-chain sysinit.target 2>&1 | sed -n '/^sysinit/,$p'
-	echo "and systemd-analyze blame:"
+	echo "systemd-analyze blame, of the last boot:"
 	systemd-analyze --no-pager blame | grep -E ' (thpd|empty|tuned|systemd-tmpfiles-setup)[-a-z]*\.'
 } | sed 's/^/# /'
 awk -v boots="$BOOTS" 'BEGIN { printf "{\n  \"schema\": \"thpd.bench/1\",\n  \"name\": \"boot\",\n  \"boots\": %d,\n  \"units\": {", boots }
-	{ printf "%s\n    \"%s\": { \"median_us\": %d, \"p90_us\": %d, \"least_us\": %d }", NR > 1 ? "," : "", $1, $2, $3, $4 }
+	{ printf "%s\n    \"%s\": { \"median_us\": %d, \"p90_us\": %d, \"least_us\": %d }", (NR > 1 ? "," : ""), $1, $2, $3, $4 }
 	END { print "\n  }\n}" }' "$tmp/sums" >/t/out/boot.json
 thpctl restore >/dev/null
 pass "figures"

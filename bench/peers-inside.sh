@@ -28,7 +28,8 @@ echo MemoryTHP=disable >>/etc/systemd/system/peer-native.service
 # The generator would have systemd do it.
 rm -f /usr/lib/systemd/system-generators/thpd-generator
 systemctl daemon-reload
-policy "host {
+policy "verify_interval = 1
+host {
 	enabled = never
 	defrag = never
 	service 'peer-watch.service' { thp = disable  start = watch }

@@ -50,7 +50,8 @@ def wait_for(word, since, limit):
 
 
 def run(*command):
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    # That sockets stay is said at each stop.
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def set_once(peer):

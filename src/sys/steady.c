@@ -2,7 +2,7 @@
 /*
  * Whether nothing has happened since the last look: the same units, the same processes in them, and
  * each with THP disabled that had it so. It is read from the kernel each time, as a look is, but
- * by descriptors that stay open and without another thought: 12 us a service in place of 60.
+ * by descriptors that stay open and without another thought: for a fifth of the time.
  */
 #include "sys/steady.h"
 
