@@ -216,10 +216,7 @@ static int cycle(struct daemon *d, bool eventful)
 	}
 	count(d, began);
 	(void)daemon_give_back(d);
-	if (eventful)
-		d->settled = false;
-	else
-		daemon_settle(d);
+	daemon_settle(d, eventful);
 	return r;
 }
 

@@ -65,13 +65,27 @@ static int procs_of(const struct facts *f, size_t first, struct arena *a, struct
 	return 0;
 }
 
+/* How many descriptors it takes; groups below those of units are not known yet. */
+static size_t descriptors(const struct facts *f)
+{
+	size_t n = f->procs.n;
+	const struct unit_fact *u;
+
+	array_foreach(u, &f->units)
+		n += u->wanted ? 2 : 0;
+	return n;
+}
+
 /**
  * daemon_settle() - after a cycle: notes what there is, if it is as it should be
  * @d: the daemon
+ * @eventful: something had happened before the cycle
  *
- * That costs as much as a cycle: where something happens all the time, it is not worth while.
+ * That costs as much as a cycle: where something happens all the time, it is not worth while. What
+ * was noted before is forgotten in any case: groups that are gone stay with the kernel for as long
+ * as they are open.
  */
-void daemon_settle(struct daemon *d)
+void daemon_settle(struct daemon *d, bool eventful)
 {
 	const struct host *h = d->host;
 	const struct unit_fact *u;
@@ -80,10 +94,9 @@ void daemon_settle(struct daemon *d)
 
 	d->settled = false;
 	d->in_a_row = 0;
-	if (!is_settled(d)) {
-		steady_forget(&d->steady);
+	steady_forget(&d->steady);
+	if (eventful || !is_settled(d) || !steady_fits(descriptors(&h->facts)))
 		return;
-	}
 	steady_begin(&d->steady, &h->units);
 	array_foreach(u, &h->facts.units) {
 		_cleanup_arena_ struct arena a = { 0 };

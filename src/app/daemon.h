@@ -109,7 +109,7 @@ int daemon_cycle(struct daemon *d);
 void daemon_publish(struct daemon *d);
 
 /* daemon-steady.c */
-void daemon_settle(struct daemon *d);
+void daemon_settle(struct daemon *d, bool eventful);
 bool daemon_is_settled(struct daemon *d);
 
 /* daemon-drift.c */

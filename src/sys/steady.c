@@ -88,14 +88,20 @@ struct noting {
 	const struct root *root;
 };
 
-static bool is_full(const struct steady *s)
+/** steady_fits() - whether so many descriptors may be kept open: two a group, and one a process */
+bool steady_fits(size_t n)
 {
 	struct rlimit limit;
 	size_t max = STEADY_MAX;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < STEADY_MAX + RESERVED)
 		max = limit.rlim_cur > RESERVED ? (size_t)limit.rlim_cur - RESERVED : 0;
-	return 2 * s->groups.n + s->procs.n + 3 > max;
+	return n <= max;
+}
+
+static bool is_full(const struct steady *s)
+{
+	return !steady_fits(2 * s->groups.n + s->procs.n + 2);
 }
 
 static int note_group(void *data, int dirfd)

@@ -28,6 +28,7 @@ struct steady_proc {
 	bool disabled; /* has THP disabled, and is to keep that; else it is only to be there */
 };
 
+bool steady_fits(size_t n);
 void steady_begin(struct steady *s, const struct unit_tree *t);
 int steady_add(struct steady *s, const struct root *root, const struct unit_tree *t, uint32_t unit,
 	       const struct steady_proc *procs, size_t n);

@@ -165,6 +165,10 @@ START_TEST(descriptors_are_few_and_are_closed)
 	limit.rlim_cur = 256;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_int_eq(add("a.service", of_a, ARRAY_SIZE(of_a)), -EMFILE);
+	limit.rlim_cur = 260;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert(steady_fits(4));
+	ck_assert(!steady_fits(5));
 }
 END_TEST
 
