@@ -4,6 +4,8 @@
 
 #include <sys/socket.h>
 
+#include "base/hash.h"
+
 #define SOON_US 1000000U
 
 static const char unwatched[] = "foreign writes are seen by cycles alone";
@@ -135,13 +137,10 @@ static bool may_drift(const struct plan_item *it)
 	       it->outcome == OUTCOME_FAILED;
 }
 
-/* FNV-1a, to see whether the list is the one that is watched already. */
+/* To see whether the list is the one that is watched already. */
 static uint64_t hash_string(uint64_t hash, const char *s)
 {
-	do
-		hash = (hash ^ (unsigned char)*s) * UINT64_C(1099511628211);
-	while (*s++);
-	return hash;
+	return hash_bytes(hash, s, strlen(s) + 1);
 }
 
 /**
@@ -153,7 +152,7 @@ static uint64_t hash_string(uint64_t hash, const char *s)
  */
 void daemon_watch_settings(struct daemon *d)
 {
-	uint64_t hash = daemon_repairs(d) ? UINT64_C(14695981039346656037) : 1;
+	uint64_t hash = daemon_repairs(d) ? HASH_BEGIN : 1;
 	_cleanup_arena_ struct arena a = { 0 };
 	ARRAY(struct drift_key) keys = { 0 };
 	const struct plan_item *it;

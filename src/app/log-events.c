@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the log says of settings, processes and cycles. */
 #include "app/log-entry.h"
+#include "base/hash.h"
 
 /* Of a list in a message, the first ones. */
 #define LISTED 5U
@@ -180,14 +181,13 @@ struct failures {
 	const char *list;
 };
 
-/* FNV-1a over what fails and how, in the order of the plan; 0 is for nothing. */
+/* A hash over what fails and how, in the order of the plan; 0 is for nothing. */
 static void add_failure(struct failures *f, const char *what, enum outcome outcome)
 {
 	if (f->n == 0)
-		f->hash = UINT64_C(14695981039346656037);
-	for (const char *c = what; *c; c++)
-		f->hash = (f->hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
-	f->hash = (f->hash ^ (uint64_t)outcome) * UINT64_C(1099511628211);
+		f->hash = HASH_BEGIN;
+	f->hash = hash_bytes(f->hash, what, strlen(what));
+	f->hash = hash_bytes(f->hash, &(unsigned char){ (unsigned char)outcome }, 1);
 	f->n++;
 	if (f->n <= LISTED)
 		f->list = arena_printf(&f->arena, "%s%s%s %s", f->list ? f->list : "",

@@ -231,3 +231,9 @@ enum fallback rule_fallback(const struct policy *p, const struct rule *r)
 {
 	return r->fallback ? r->fallback : p->fallback;
 }
+
+/** rule_is_narrow() - whether a rule is for some of the processes of its units only */
+bool rule_is_narrow(const struct rule *r)
+{
+	return r->exe.n > 0 || r->user.n > 0 || r->comm.n > 0;
+}

@@ -93,6 +93,7 @@ int section_set(struct policy *p, struct section *s, const char *key, const char
 struct rule *section_rule(struct policy *p, struct section *s, const char *title, struct pos pos);
 int policy_merge_role(struct policy *p, struct section *s, const struct section *over);
 void rule_set(struct rule *r, const char *const *words, unsigned int w);
+bool rule_is_narrow(const struct rule *r);
 enum fallback rule_fallback(const struct policy *p, const struct rule *r);
 
 #define _cleanup_policy_ _cleanup_(policy_free)

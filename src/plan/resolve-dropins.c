@@ -30,11 +30,6 @@ struct context {
 	struct dropins *out;
 };
 
-static bool narrowed(const struct rule *r)
-{
-	return r->exe.n || r->user.n || r->comm.n;
-}
-
 /* What a rule has for starts; UNSET: it leaves them alone. */
 static enum thp_mode gives(const struct plan_rule *pr)
 {
@@ -119,7 +114,7 @@ static const struct plan_rule *judge(const struct context *c, const valuelist *r
 
 		if (for_some && gives(for_some) != gives(pr))
 			return NULL;
-		if (*value % 2 && !narrowed(pr->rule)) /* NOLINT: values are of rules */
+		if (*value % 2 && !rule_is_narrow(pr->rule)) /* NOLINT: values are of rules */
 			return pr;
 		for_some = pr;
 	}

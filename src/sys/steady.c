@@ -10,20 +10,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
 #include "sys/paths.h"
 #include "sys/proc.h"
 
-#define HASH_BEGIN UINT64_C(14695981039346656037)
 /* Descriptors that are left for everything else. */
 #define RESERVED 256U
-
-/* FNV-1a. */
-static uint64_t hash(uint64_t h, const char *bytes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211);
-	return h;
-}
 
 static uint64_t hash_units(const struct unit_tree *t)
 {
@@ -31,7 +23,7 @@ static uint64_t hash_units(const struct unit_tree *t)
 	const struct unit *u;
 
 	array_foreach(u, &t->units)
-		h = hash(h, u->path, strlen(u->path) + 1);
+		h = hash_bytes(h, u->path, strlen(u->path) + 1);
 	return h;
 }
 
@@ -50,7 +42,7 @@ static int hash_pids(int fd, uint64_t *ret)
 			return -errno;
 		if (n <= 0)
 			break;
-		h = hash(h, buf, (size_t)n);
+		h = hash_bytes(h, buf, (size_t)n);
 		at += n;
 		if ((size_t)n < sizeof(buf) / 2)
 			break;
