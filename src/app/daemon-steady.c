@@ -10,11 +10,6 @@
 /* From time to time all is looked at, whatever seems to be so: once in an hour, as a rule. */
 #define IN_A_ROW 60U
 
-static bool is_narrow(const struct rule *r)
-{
-	return r->exe.n > 0 || r->user.n > 0 || r->comm.n > 0;
-}
-
 /*
  * Whether the last cycle has left nothing to be done, and nothing that needs more than a look at
  * lists of processes and their own word on THP: a process that becomes another program may fall
@@ -27,14 +22,16 @@ static bool is_settled(const struct daemon *d)
 	const struct plan_rule *pr;
 	const struct plan_proc *pp;
 
-	if (plan->findings.errors > 0 || d->host->facts.units_error < 0 || d->started.n > 0 ||
-	    drift_fights(d->drift) > 0 || d->status.helper == PART_LOST)
+	/* What does not run, or is not watched, is tried again by a whole cycle. */
+	if (!d->drift || !d->watched || plan->findings.errors > 0 ||
+	    d->host->facts.units_error < 0 || d->started.n > 0 || drift_fights(d->drift) > 0 ||
+	    d->status.helper == PART_LOST)
 		return false;
 	array_foreach(it, &plan->items)
 		if (it->outcome != OUTCOME_OK && !it->tolerated)
 			return false;
 	array_foreach(pr, &plan->rules)
-		if (is_narrow(pr->rule) || pr->rule->reclaim == RECLAIM_YES)
+		if (rule_is_narrow(pr->rule) || pr->rule->reclaim == RECLAIM_YES)
 			return false;
 	array_foreach(pp, &plan->procs)
 		if (pp->outcome != OUTCOME_OK ||
@@ -103,7 +100,9 @@ void daemon_settle(struct daemon *d, bool eventful)
 		struct steady_proc *procs = NULL;
 		size_t n = 0;
 
-		if (!u->wanted || u->error < 0 || r < 0)
+		if (r == 0 && u->wanted)
+			r = u->error;
+		if (!u->wanted || r < 0)
 			continue;
 		if (next < h->facts.procs.n && h->facts.procs.items[next].unit == u_i)
 			r = procs_of(&h->facts, next, &a, &procs, &n);

@@ -176,6 +176,7 @@ int main(void)
 {
 	Suite *s = suite_create("steady");
 	TCase *c = new_case(s, "trees");
+	int status;
 
 	test_dir_make();
 	tcase_add_checked_fixture(c, setup, teardown);
@@ -183,5 +184,7 @@ int main(void)
 	tcase_add_test(c, what_does_not_matter_is_not_looked_at);
 	tcase_add_test(c, what_is_not_as_it_was_found_is_not_noted);
 	tcase_add_test(c, descriptors_are_few_and_are_closed);
-	return run_suite(s);
+	status = run_suite(s);
+	test_dir_remove();
+	return status;
 }
