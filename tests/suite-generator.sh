@@ -251,17 +251,19 @@ policy "host { service 'a.service' { thp = disable } service '[abc].service' { t
 writes "masked units are left out" "c.service disable"
 
 # Sockets, mounts, swaps.
-units a.socket tmp.mount dev-sda2.swap a.timer
-policy "host { service 'tmp.*' { thp = disable } service 'a.so*' { thp = disable }
+units a.socket tmp.mount dev-sda2.swap b.swap a.timer
+policy "host { service 'tmp.mount' { thp = disable } service 'a.so*' { thp = disable }
+service 'any' { thp = disable  unit = 'b.swap' }
 service 'dev-*' { thp = system } }"
 writes "other types" "a.socket disable
+b.swap disable
 dev-.mount system
 dev-.service system
 dev-.socket system
 dev-.swap system
 tmp.mount disable"
 is "each in its section" "$(cat "$out"/*/50-thpd.conf | grep '^\[' | sort | uniq -c | tr -s ' \n' ' ')" \
-	" 2 [Mount] 1 [Service] 2 [Socket] 1 [Swap] "
+	" 2 [Mount] 1 [Service] 2 [Socket] 2 [Swap] "
 
 # Where the role comes from: as for thpctl.
 host 6.18.0

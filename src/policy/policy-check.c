@@ -68,7 +68,10 @@ static bool check_string(const struct policy_key *k, const char *value, const ch
 
 static bool check_unit_pattern(const char *value, const char *file, uint32_t line, struct diags *d)
 {
-	static const char *const suffixes[] = { ".service", ".scope", ".slice" };
+	/* Units that processes are in: systemd.resource-control(5). */
+	static const char *const suffixes[] = {
+		".service", ".scope", ".slice", ".socket", ".mount", ".swap",
+	};
 	char last = value[strlen(value) - 1];
 
 	if (strchr("*?]", last))
@@ -79,12 +82,12 @@ static bool check_unit_pattern(const char *value, const char *file, uint32_t lin
 	if (strchr(value, '.') || strchr(value, ' '))
 		diag_add(d, SEVERITY_ERROR, file, line,
 			 "unit: '%s' matches no unit; expected a pattern ending in .service, "
-			 ".scope or .slice",
+			 ".scope, .slice, .socket, .mount or .swap",
 			 value);
 	else
 		diag_add(d, SEVERITY_ERROR, file, line,
-			 "unit: '%s' matches no unit; expected .service, .scope or .slice at the "
-			 "end, e.g. '%s.service'",
+			 "unit: '%s' matches no unit; expected .service, .scope, .slice, .socket, "
+			 ".mount or .swap at the end, e.g. '%s.service'",
 			 value, value);
 	return false;
 }

@@ -648,6 +648,8 @@ static const struct {
 	{ "host { service x.service {\n thp = off } }", 2, "inherit, disable, madvise or system" },
 	{ "host { service x.service { thp = system\n unit = redis } }", 2, "'redis.service'" },
 	{ "host { service x.service { thp = system\n unit = x.timer } }", 2, "matches no unit" },
+	{ "host { service x {\n thp = system\n unit = x.device } }", 3,
+	  ".socket, .mount or .swap" },
 	{ "host { service '' { thp = system } }", 1, "empty title" },
 };
 

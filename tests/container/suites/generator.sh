@@ -45,11 +45,15 @@ if [ "$boot" = 1 ]; then
 	service gen-template@.service
 	service gen-narrowed.service
 	service other.service
+	printf '%s\n' '[Socket]' ListenStream=/run/gen.sock Service=gen-plain.service StandardOutput=append:/t/told \
+		"ExecStartPre=/t/helpers/starter %n once 0" >/etc/systemd/system/gen.socket
 	ln -s gen-plain.service /etc/systemd/system/gen-alias.service
 	policy "host {
 	service 'gen-*.service' { thp = disable }
 	service 'gen-template@*.service' { thp = madvise  madvise_fallback = disable }
 	service 'gen-narrowed.service' { thp = system  user = 'nobody' }
+	service 'gen.socket' { thp = disable }
+	service 'mount' { thp = disable  unit = 'tmp.mount' }
 }"
 	# By hand: systemd is not asked to look, and nothing of thpd is enabled.
 	check "they are enabled" systemctl enable gen-plain gen-sandboxed gen-template@one gen-narrowed other
@@ -73,7 +77,7 @@ fi
 
 if [ "$boot" = 2 ] && [ -n "$native" ]; then
 	is "drop-ins are written" "$(dropins)" "gen-.service.d/50-thpd.conf gen-narrowed.service.d/50-thpd.conf \
-gen-template@.service.d/50-thpd.conf "
+gen-template@.service.d/50-thpd.conf gen.socket.d/50-thpd.conf tmp.mount.d/50-thpd.conf "
 	for unit in gen-plain.service gen-sandboxed.service; do
 		is "$unit has the flag at its first instruction, from the boot on" "$(told $unit)" 1
 		is "$unit: as systemd says, too" "$(property $unit MemoryTHP)" disable
@@ -82,6 +86,9 @@ gen-template@.service.d/50-thpd.conf "
 	is "one that is narrowed is left alone" \
 		"$(told gen-narrowed.service) $(property gen-narrowed MemoryTHP)" "0 inherit"
 	is "one without a rule, too" "$(told other.service) $(property other MemoryTHP)" "0 inherit"
+	is "a socket's command has it" "$(start gen.socket)" 1
+	is "a mount is to have it" "$(property tmp.mount MemoryTHP)" disable
+	systemctl stop gen.socket
 	is "an instance that nobody knew" "$(start gen-template@new.service)" $advised
 	check "a unit that comes without a file" systemd-run --quiet --wait --unit=gen-transient \
 		-p StandardOutput=append:/t/told /t/helpers/starter gen-transient.service once 0
