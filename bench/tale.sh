@@ -8,7 +8,7 @@
 #	fast		khugepaged is sped up; a round takes less than 90 s on a machine with nothing else to do
 #	defaults	khugepaged as the kernel has it: an hour or more a round
 #
-# Environment: srcdir, builddir, BENCH_OUT; JOBS (64000), SEED (1), CHASE_MIB (2048; powers of two), CHASE_SECONDS (2),
+# Environment: srcdir, builddir, BENCH_OUT; JOBS (52000), SEED (1), CHASE_MIB (2048; powers of two), CHASE_SECONDS (2),
 # LATER (60): after how many seconds the last look is taken. JAVA=no leaves the JVM out.
 #
 # A round: each condition has a Redis of its own, the same load by the same seed, and then the neighbours.
@@ -24,7 +24,7 @@ variant=${1:-fast}
 rounds=${2:-1}
 # shellcheck source=bench/tale-host.sh
 . "${srcdir:?}/bench/tale-host.sh"
-: "${JAVA:=}" "${JOBS:=64000}" "${SEED:=1}" "${CHASE_MIB:=2048}" "${CHASE_SECONDS:=2}" "${LATER:=60}"
+: "${JAVA:=}" "${JOBS:=52000}" "${SEED:=1}" "${CHASE_MIB:=2048}" "${CHASE_SECONDS:=2}" "${LATER:=60}"
 keep=32
 # Settled: RSS has not moved by a hundredth for `calm` seconds, and khugepaged has begun to look at all
 # memory so many times anew; after `least` seconds, and at most after `most`.

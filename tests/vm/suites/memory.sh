@@ -34,6 +34,7 @@ unit crowd.service <<-'E'
 E
 unit start@.service <<-'E'
 	[Service]
+	Type=exec
 	ExecStart=sleep 10000
 E
 policy "verify_interval = 3600
