@@ -7,6 +7,10 @@
 . "${srcdir:?}/tests/container/inside.sh"
 
 systemctl -q disable --now tuned 2>/dev/null
+# What podman keeps lies on a file system that is an overlay already: there is no second one over it.
+printf '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n' \
+	>/etc/containers/storage.conf
+systemctl reset-failed 'podman*' 2>/dev/null
 
 # processes UNIT: of its group and those below
 processes() {
