@@ -70,6 +70,7 @@ check "and set again" eventually crowd_set
 # shellcheck disable=SC2046 # a list
 exits "many starts at a time" 0 systemctl start $(seq -f 'start@%g.service' 30)
 is "all with the flag" "$(flags /sys/fs/cgroup/system.slice/system-start.slice/*/cgroup.procs)" "30 0"
+echo "# $(thpctl status | grep starts: | xargs)"
 
 exits "reclaim" 0 thpctl reclaim hog.service
 now=$(($(of hog.service memory.current) / 1048576))
