@@ -43,6 +43,7 @@ host {
 	service 'crowd.service' { thp = disable }
 	service 'start@*.service' { thp = disable  start = gate }
 }"
+no_generator
 systemctl daemon-reload
 check "they start" systemctl start hog crowd
 eventually grep -qs ready /srv/hog || fail "the huge pages are there" "$(cat /srv/hog)"

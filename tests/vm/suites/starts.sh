@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Services that are enabled at boot, and what they tell of their flag at their first instruction: gated,
-# watched, and such that no rule names. Where the generator has written a drop-in for them, systemd has
-# done it, and it is as good.
+# watched, and such that no rule names. Where systemd itself can give it to them, a third boot has the
+# generator say so, which is masked before.
 # shellcheck source=tests/vm/inside.sh
 . "${srcdir:?}/tests/vm/inside.sh"
 # shellcheck source=tests/container/order.sh
@@ -45,6 +45,7 @@ case $boot in
 	service 'gate*@*.service' { thp = disable  start = gate }
 	service 'watch@*.service' { thp = disable  start = watch }
 }"
+	no_generator
 	systemctl daemon-reload
 	# shellcheck disable=SC2046 # a list
 	systemctl start $(printf '%s@1 ' $kinds)
@@ -77,8 +78,14 @@ is "no service but those of early boot began before" "$(awk -v at="${done_at:-0}
 check "which is said of all these" test "$(grep -c '@' "$tmp/ordinary")" -ge $((count * 5))
 echo "# settings at $(started_at thpd-apply.service) us, the daemon at $done_at us, the first ordinary service:" \
 	"$(head -n 1 "$tmp/ordinary")"
-for part in thpd thpd-apply thpd-helper thpd-starts; do
-	is "$part is there" "$(property $part ActiveState) $(property $part Result)" "active success"
+parts="thpd thpd-apply thpd-helper thpd-starts"
+if [ "$boot" = 3 ]; then
+	is "systemd is asked to do it" "$(property gate@1 MemoryTHP) $(property other@1 MemoryTHP)" "disable inherit"
+	is "no start is left to be watched" "$(property thpd-starts ActiveState)" inactive
+	parts="thpd thpd-apply"
+fi
+for part in $parts; do
+	is "$part is there" "$(property "$part" ActiveState) $(property "$part" Result)" "active success"
 done
 # shellcheck disable=SC2046 # a list
 exits "systemd-analyze verify finds nothing" 0 systemd-analyze verify --man=no $(ls /usr/lib/systemd/system/thpd*)
@@ -93,4 +100,9 @@ exits "daemon-reexec" 0 systemctl daemon-reexec
 exits "and after that" 0 systemctl restart gate@2 watch@2
 is "the gate works" "$(told gate | awk '{ print $2 }' | xargs)" "1 1"
 is "so does the watch" "$(told watch | awk '{ print ($2 == 1 || $4 == 1) }' | xargs)" "1 1"
+if [ "$boot" = 2 ] && [ -n "$native_thp" ]; then
+	rm /etc/systemd/system-generators/thpd-generator
+	began 30000
+	next_boot
+fi
 finish
