@@ -2,6 +2,8 @@
 /* Which programs of which units get which flag. */
 #include "app/starts-table.h"
 
+#include "app/starts-wire.h"
+
 /** starts_table_new() - an empty one; NULL when out of memory */
 struct starts_table *starts_table_new(void)
 {
@@ -142,12 +144,27 @@ static const struct starts_prog *find(const struct starts_table *t, const struct
 	return found ? *found : NULL;
 }
 
+/* What a template has for its instances: "a@.service" for "a@b.service". */
+static const struct starts_prog *find_template(const struct starts_table *t,
+					       const struct exec_file *file, const char *unit)
+{
+	const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
+	char name[STARTS_UNIT_SIZE];
+
+	if (!at || !dot || dot <= at + 1)
+		return NULL;
+	(void)snprintf(name, sizeof(name), "%.*s%s", (int)(at + 1 - unit), unit, dot);
+	return find(t, file, name);
+}
+
 /** starts_table_find() - what holds for a program that is started in a unit; NULL: nothing */
 const struct starts_prog *starts_table_find(const struct starts_table *t,
 					    const struct exec_file *file, const char *unit)
 {
 	const struct starts_prog *p = *unit ? find(t, file, unit) : NULL;
 
+	if (!p)
+		p = find_template(t, file, unit);
 	return p ? p : find(t, file, "");
 }
 

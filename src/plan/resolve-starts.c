@@ -4,6 +4,8 @@
 
 #include <limits.h>
 
+#include "base/unit-name.h"
+#include "plan/match-names.h"
 #include "plan/match.h"
 
 #define NONE UINT32_MAX
@@ -16,6 +18,13 @@ bool resolve_start_wanted(const struct plan_rule *pr)
 	       pr->mode != THP_MODE_INHERIT && thp_mode_flag(pr->mode) != THP_WANT_NOTHING &&
 	       /* A mode that this kernel cannot do and that falls back to nothing. */
 	       (pr->outcome != OUTCOME_UNSUPPORTED || pr->mode != THP_MODE_MADVISE);
+}
+
+/* The patterns of a rule: those that it names, or its title. */
+static const char *const *unit_patterns(const struct rule *rule, size_t *ret_n)
+{
+	*ret_n = rule->unit.n ? rule->unit.n : 1;
+	return rule->unit.n ? rule->unit.items : &rule->title;
 }
 
 /**
@@ -34,7 +43,8 @@ int resolve_start_patterns(const struct plan *plan, struct arena *a, strlist *re
 	strlist list = { 0 };
 
 	array_foreach(pr, &plan->rules) {
-		size_t n = pr->rule->unit.n ? pr->rule->unit.n : 1;
+		size_t n;
+		const char *const *units = unit_patterns(pr->rule, &n);
 
 		if (!resolve_start_wanted(pr))
 			continue;
@@ -43,7 +53,7 @@ int resolve_start_patterns(const struct plan *plan, struct arena *a, strlist *re
 
 			if (!slot)
 				return -ENOMEM;
-			*slot = pr->rule->unit.n ? pr->rule->unit.items[i] : pr->rule->title;
+			*slot = units[i];
 		}
 	}
 	*ret = list;
@@ -75,31 +85,72 @@ int resolve_start_rules(const struct patterns *p, const char *unit, const char *
 	return r;
 }
 
+static bool matches(const struct rule *rule, const struct start_program *sp)
+{
+	const char *slash = strrchr(sp->called, '/');
+	char comm[COMM_LEN + 1];
+
+	(void)snprintf(comm, sizeof(comm), "%s", slash ? slash + 1 : sp->called);
+	return match_rule(rule, comm, sp->path, sp->user ? sp->user : "root");
+}
+
 /* Of the rules that name the unit, the last one that matches the program. */
 static uint32_t find_winner(const struct plan *plan, const valuelist *rules,
 			    const struct start_program *sp)
 {
-	const char *slash = strrchr(sp->called, '/'), *user = sp->user ? sp->user : "root";
-	char comm[COMM_LEN + 1];
 	uint32_t winner = NONE;
 	const uint32_t *rule;
 
-	(void)snprintf(comm, sizeof(comm), "%s", slash ? slash + 1 : sp->called);
 	array_foreach(rule, rules)
 		if ((winner == NONE || *rule > winner) &&
-		    match_rule(plan->rules.items[*rule].rule, comm, sp->path, user))
+		    matches(plan->rules.items[*rule].rule, sp))
 			winner = *rule;
 	return winner;
 }
 
-static int add_entry(const struct plan *plan, const valuelist *rules,
+/* The rules that a unit's programs are held against. */
+struct candidates {
+	valuelist all;	/* that name the unit, or each instance of a template */
+	valuelist some; /* that name one or the other of the instances */
+};
+
+static bool same_start(const struct plan_rule *a, const struct plan_rule *b)
+{
+	bool wanted = resolve_start_wanted(a);
+
+	return wanted == resolve_start_wanted(b) &&
+	       (!wanted || (a->mode == b->mode && a->rule->start == b->rule->start));
+}
+
+/*
+ * Whether what one rule says is so for all instances. Which user an instance has, is told only when
+ * it is there.
+ */
+static bool holds_for_all(const struct plan *plan, const struct candidates *rules, uint32_t winner,
+			  const struct start_program *sp)
+{
+	const struct plan_rule *pr = &plan->rules.items[winner];
+	const uint32_t *rule;
+
+	array_foreach(rule, &rules->some) {
+		const struct plan_rule *other = &plan->rules.items[*rule];
+
+		if (*rule > winner && !same_start(pr, other) &&
+		    (other->rule->user.n > 0 || matches(other->rule, sp)))
+			return false;
+	}
+	return true;
+}
+
+static int add_entry(const struct plan *plan, const struct candidates *rules,
 		     const struct start_program *sp, struct start_table *t)
 {
-	uint32_t winner = find_winner(plan, rules, sp);
+	uint32_t winner = find_winner(plan, &rules->all, sp);
 	const struct plan_rule *pr;
 	struct start_entry *e;
 
-	if (winner == NONE || !resolve_start_wanted(&plan->rules.items[winner]))
+	if (winner == NONE || !resolve_start_wanted(&plan->rules.items[winner]) ||
+	    !holds_for_all(plan, rules, winner, sp))
 		return 0;
 	pr = &plan->rules.items[winner];
 	/* What systemd does by itself, before the exec, needs nobody to wait for it. */
@@ -122,13 +173,13 @@ static int add_entry(const struct plan *plan, const valuelist *rules,
  * A rule may ask for a program that the unit starts in a roundabout way: a script that in the end
  * executes it. Where its `exe` is a plain path, that is known without the script.
  */
-static int add_named_programs(const struct plan *plan, const valuelist *rules,
+static int add_named_programs(const struct plan *plan, const struct candidates *rules,
 			      const struct start_program *sp, struct start_table *t)
 {
 	const uint32_t *rule;
 	const char **exe;
 
-	array_foreach(rule, rules)
+	array_foreach(rule, &rules->all)
 		array_foreach(exe, &plan->rules.items[*rule].rule->exe) {
 			struct start_program named = *sp;
 			int r;
@@ -169,6 +220,65 @@ static void sort_entries(struct start_table *t)
 	t->entries.n = n;
 }
 
+static bool is_instance(const char *pattern, const struct names *names)
+{
+	return pattern_is_literal(pattern) && strlen(pattern) > names->head_len + names->tail_len &&
+	       memcmp(pattern, names->head, names->head_len) == 0 && endswith(pattern, names->tail);
+}
+
+static int add_value(struct arena *a, valuelist *list, uint32_t value)
+{
+	uint32_t *slot = array_add(a, list);
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = value;
+	return 0;
+}
+
+/* The rules that name each instance of a template, and those that name some. */
+static int find_for_template(struct patterns *p, const struct plan *plan, const struct names *names,
+			     struct candidates *ret)
+{
+	const struct pattern_glob *g;
+	int r = 0;
+
+	array_foreach(g, &p->globs) {
+		const struct rule *rule = plan->rules.items[g->value].rule;
+
+		if (r < 0 || !names_touched(g, names))
+			continue;
+		if (rule->user.n == 0 && names_covered(g->pattern, names, &p->arena))
+			r = add_value(&p->arena, &ret->all, g->value);
+		else
+			r = add_value(&p->arena, &ret->some, g->value);
+	}
+	for (uint32_t i = 0; i < plan->rules.n && r == 0; i++) {
+		size_t n;
+		const char *const *units = unit_patterns(plan->rules.items[i].rule, &n);
+
+		for (size_t u = 0; u < n && r == 0; u++)
+			if (is_instance(units[u], names))
+				r = add_value(&p->arena, &ret->some, i);
+	}
+	return r;
+}
+
+/* The rules for the programs of a unit, or of all instances of a template. */
+static int find_candidates(struct patterns *p, const struct plan *plan,
+			   const struct start_program *sp, struct candidates *ret)
+{
+	bool template = unit_name_is_template(sp->unit);
+	struct names names;
+	int r;
+
+	ret->all.n = ret->some.n = 0;
+	r = resolve_start_rules(p, template ? "" : sp->unit, sp->slice, &p->arena, &ret->all);
+	if (r < 0 || !template || !names_of_place(sp->unit, &p->arena, &names))
+		return r;
+	return names.head ? find_for_template(p, plan, &names, ret) : -ENOMEM;
+}
+
 /**
  * resolve_starts() - the table of starts
  * @plan: of resolve_found()
@@ -178,8 +288,9 @@ static void sort_entries(struct start_table *t)
  *
  * A program gets the rule that match_procs() would give to the process that it becomes: its `exe`
  * is the file, its `comm` the first 15 bytes of the name that the unit calls it by. Of a program
- * that is a script, neither is the interpreter's. Where systemd has the same mode for the unit,
- * there is no entry. A rule with `start = no`, `apply = verify` or
+ * that is a script, neither is the interpreter's. A template stands for those of its instances that
+ * are not in the list; it has an entry where the rules are the same for each of them. Where systemd
+ * has the same mode for the unit, there is no entry. A rule with `start = no`, `apply = verify` or
  * `thp = inherit` may win, and then there is no entry.
  *
  * Return: 0; -ENOMEM.
@@ -190,13 +301,11 @@ int resolve_starts(const struct plan *plan, const struct start_program *programs
 	_cleanup_start_table_ struct start_table t = { 0 };
 	_cleanup_patterns_ struct patterns p = { 0 };
 	int r = match_patterns(plan, &p);
-	valuelist rules = { 0 };
+	struct candidates rules = { 0 };
 
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (i == 0 || !streq(programs[i].unit, programs[i - 1].unit)) {
-			rules.n = 0;
-			r = resolve_start_rules(&p, programs[i].unit, programs[i].slice, &p.arena,
-						&rules);
+			r = find_candidates(&p, plan, &programs[i], &rules);
 			if (r == 0)
 				r = add_named_programs(plan, &rules, &programs[i], &t);
 		}

@@ -193,6 +193,13 @@ static const char *find_program(const struct bus_unit *u, struct answer *a, cons
 	return found ? found : *called == '/' ? called : NULL;
 }
 
+/* What was asked for in the name of all instances is another thing for each. */
+static bool depends_on_instance(const char *program, const char *user, const char *slice)
+{
+	return strstr(program, BUS_INSTANCE) || (user && strstr(user, BUS_INSTANCE)) ||
+	       (slice && strstr(slice, BUS_INSTANCE));
+}
+
 /**
  * bus_answer_programs() - takes in what GetAll() says of a service
  * @u: the unit
@@ -205,6 +212,7 @@ int bus_answer_programs(struct bus_unit *u, sd_bus_message *m)
 	_cleanup_(answer_free) struct answer a = { 0 };
 	struct unit_program *programs;
 	const char *user = NULL;
+	size_t n = 0;
 	int r = read_properties(m, &a);
 
 	if (r < 0)
@@ -214,15 +222,16 @@ int bus_answer_programs(struct bus_unit *u, sd_bus_message *m)
 	if (r == 0 && !programs)
 		r = -ENOMEM;
 	for (size_t i = 0; i < a.exec.n && r == 0; i++)
-		programs[i] = (struct unit_program){
-			.slice = set(a.slice) ? a.slice : "-.slice",
-			.called = a.exec.items[i],
-			.path = find_program(u, &a, a.exec.items[i]),
-			.user = user,
-			.thp = a.thp,
-		};
+		if (!depends_on_instance(a.exec.items[i], user, a.slice))
+			programs[n++] = (struct unit_program){
+				.slice = set(a.slice) ? a.slice : "-.slice",
+				.called = a.exec.items[i],
+				.path = find_program(u, &a, a.exec.items[i]),
+				.user = user,
+				.thp = a.thp,
+			};
 	if (r == 0)
-		r = bus_unit_set(u, programs, a.exec.n);
+		r = bus_unit_set(u, programs, n);
 	return r;
 }
 

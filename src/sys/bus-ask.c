@@ -3,6 +3,8 @@
  * The questions for single units. Only so many are in flight at a time: who starts units has other
  * things to do. A question for a unit that is not loaded loads it for the moment of the answer.
  */
+#include <limits.h>
+
 #include "sys/bus-internal.h"
 
 #define IN_FLIGHT_MAX 16
@@ -138,7 +140,9 @@ int bus_ask(struct bus_unit *u)
 	struct bus *b = u->bus;
 	sd_bus_message *m = NULL;
 	_cleanup_free_ char *path = NULL;
-	int r = sd_bus_path_encode(MANAGER_PATH "/unit", u->name, &path);
+	char buf[NAME_MAX + 1];
+	const char *name = bus_unit_asked(u->name, buf, sizeof(buf));
+	int r = name ? sd_bus_path_encode(MANAGER_PATH "/unit", name, &path) : -ENAMETOOLONG;
 
 	u->asked = monotonic_us();
 	b->stats.asked++;

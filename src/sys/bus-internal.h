@@ -56,6 +56,7 @@ struct bus {
 
 	struct patterns patterns;
 	size_t n_patterns;
+	ARRAY(const char *) instances; /* patterns that name an instance of a template in full */
 	char **wire;	 /* what is handed to the manager to choose by, up to NULL; NULL: all */
 	bool slices;	 /* a pattern may match a slice */
 	bool slices_hit; /* one has matched a slice that was there */
@@ -68,6 +69,12 @@ struct bus {
 	size_t retired;		   /* units since the last look for old ones */
 	struct unit_program *flat; /* of the last bus_programs() */
 };
+
+/*
+ * Of a template that no instance is loaded of, an instance is asked for that nobody has: what it
+ * starts, another one will.
+ */
+#define BUS_INSTANCE "thpd-asks"
 
 /* Our own questions load units and so have them told as new. */
 #define BUS_OUR_OWN UINT64_C(1000000)
@@ -102,6 +109,8 @@ int bus_answer_programs(struct bus_unit *u, sd_bus_message *m);
 int bus_answer_slice(struct bus_unit *u, sd_bus_message *m);
 
 /* bus-units.c */
+const char *bus_unit_asked(const char *name, char *buf, size_t size);
+bool bus_unit_is_ours(const char *name);
 struct bus_unit *bus_unit_find(struct bus *b, const char *name);
 int bus_unit_get(struct bus *b, const char *name, struct bus_unit **ret);
 void bus_unit_due(struct bus_unit *u);

@@ -168,7 +168,7 @@ static int unit_new(struct bus *b, const char *name)
 		b->slices_hit = true;
 		bus_relist_soon(b, 0);
 	}
-	if (!endswith(name, ".service") || (!named && !b->slices_hit))
+	if (!endswith(name, ".service") || (!named && !b->slices_hit) || bus_unit_is_ours(name))
 		return 0;
 	r = bus_unit_get(b, name, &u);
 	if (r < 0)

@@ -5,6 +5,7 @@
  */
 #include <limits.h>
 
+#include "base/unit-name.h"
 #include "sys/bus-internal.h"
 
 /* The more patterns there are, the longer the manager would take to choose by them. */
@@ -49,11 +50,13 @@ int bus_make_wire(struct bus *b, const char *const *patterns, size_t n)
 /* A service of the list. */
 static int take_unit(struct bus *b, const char *name, bool in_slices)
 {
-	bool named = patterns_match(&b->patterns, name);
+	char buf[NAME_MAX + 1];
+	const char *asked = bus_unit_asked(name, buf, sizeof(buf));
+	bool named = asked && patterns_match(&b->patterns, asked);
 	struct bus_unit *u;
 	int r;
 
-	if (!endswith(name, ".service") || (!named && !in_slices))
+	if (!endswith(name, ".service") || (!named && !in_slices) || bus_unit_is_ours(name))
 		return 0;
 	r = bus_unit_get(b, name, &u);
 	if (r < 0)
@@ -117,18 +120,17 @@ static int on_units(sd_bus_message *m, void *data, sd_bus_error *error)
 }
 
 /*
- * A link with another name makes an alias or masks the unit; a template cannot be started. What is
- * masked by another directory is told by the manager's answer.
+ * A link with another name makes an alias or masks the unit. What is masked by another directory is
+ * told by the manager's answer.
  */
 static bool is_startable(const struct root *root, const char *dir, const char *name)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX], target[PATH_MAX];
-	const char *at = strchr(name, '@'), *slash;
+	const char *slash;
 	ssize_t n;
 
-	if ((at && at[1] == '.') ||
-	    snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
 		return false;
 	fd = root_open(root, path, O_PATH | O_NOFOLLOW);
 	n = fd < 0 ? 0 : readlinkat(fd, "", target, sizeof(target) - 1);
@@ -137,6 +139,31 @@ static bool is_startable(const struct root *root, const char *dir, const char *n
 	target[n] = '\0';
 	slash = strrchr(target, '/');
 	return streq(slash ? slash + 1 : target, name);
+}
+
+/* A service that has a file, or that its template has one of. */
+static int take_installed(struct bus *b, const char *name)
+{
+	int r = take_unit(b, name, false);
+	struct bus_unit *u = r < 0 ? NULL : bus_unit_find(b, name);
+
+	if (u)
+		u->installed = true;
+	return r;
+}
+
+/* The instances of a template that patterns name in full. */
+static int take_instances(struct bus *b, const char *template)
+{
+	size_t head = (size_t)(strchr(template, '@') + 1 - template);
+	const char **name;
+	int r = 0;
+
+	array_foreach(name, &b->instances)
+		if (r == 0 && strncmp(*name, template, head) == 0 &&
+		    streq(strrchr(*name, '.'), template + head))
+			r = take_installed(b, *name);
+	return r;
 }
 
 /* The services with a file in one of the directories that the manager reads. */
@@ -150,17 +177,19 @@ static int take_files(struct bus *b, const char *dir)
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	for (size_t i = 0; i < n; i++) {
-		struct bus_unit *u;
+		bool template = unit_name_is_template(names[i]) && b->instances.n > 0;
+		char buf[NAME_MAX + 1];
+		const char *asked = bus_unit_asked(names[i], buf, sizeof(buf));
+		bool match = asked && patterns_match(&b->patterns, asked);
 
-		if (!endswith(names[i], ".service") || !patterns_match(&b->patterns, names[i]) ||
+		if (!endswith(names[i], ".service") || (!match && !template) ||
 		    !is_startable(&b->root, dir, names[i]))
 			continue;
-		r = take_unit(b, names[i], false);
+		r = match ? take_installed(b, names[i]) : 0;
+		if (r == 0 && template)
+			r = take_instances(b, names[i]);
 		if (r < 0)
 			return r;
-		u = bus_unit_find(b, names[i]);
-		if (u)
-			u->installed = true;
 	}
 	return 0;
 }

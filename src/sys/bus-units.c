@@ -1,6 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /* The services that the bus knows of, by name, and the queue of those that are to be asked for. */
+#include "base/unit-name.h"
 #include "sys/bus-internal.h"
+
+/**
+ * bus_unit_asked() - the unit that the manager is asked for
+ * @name: of a unit, or of a template
+ * @buf: for the name of a template's instance
+ * @size: of @buf
+ *
+ * Return: @name or @buf; NULL: the name would be too long for a unit.
+ */
+const char *bus_unit_asked(const char *name, char *buf, size_t size)
+{
+	const char *dot = strrchr(name, '.');
+
+	if (!unit_name_is_template(name))
+		return name;
+	if (strlen(name) + strlen(BUS_INSTANCE) > UNIT_NAME_MAX)
+		return NULL;
+	(void)snprintf(buf, size, "%.*s" BUS_INSTANCE "%s", (int)(dot - name), name, dot);
+	return buf;
+}
+
+/** bus_unit_is_ours() - whether a unit is there only because it was asked for */
+bool bus_unit_is_ours(const char *name)
+{
+	const char *at = strchr(name, '@');
+
+	return at && startswith(at + 1, BUS_INSTANCE ".");
+}
 
 static size_t place(const struct bus *b, const char *name, bool *ret_found)
 {

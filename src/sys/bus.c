@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/unit-name.h"
 #include "sys/bus-internal.h"
 #include "sys/paths.h"
 
@@ -57,15 +58,26 @@ static bool may_match_slice(const char *pattern)
 	return endswith(pattern, ".slice") || (*pattern && strchr("*?]", strchr(pattern, 0)[-1]));
 }
 
+static int note_instance(struct bus *b, const char *name)
+{
+	const char **slot = array_add(&b->patterns.arena, &b->instances);
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = arena_strdup(&b->patterns.arena, name);
+	return *slot ? 0 : -ENOMEM;
+}
+
 /**
  * bus_want() - which units are of interest
  * @b: the bus
  * @patterns: fnmatch(3) patterns, copied; one that matches a slice stands for the services in it
  * @n: number of patterns; 0: no unit is, and the connection is closed
  *
- * Services that are loaded count, and those that have a file, but of templates only the instances
- * that are loaded; of what only a slice is named for, only what is loaded. The callbacks tell when
- * the list is there; meanwhile bus_programs() says what it said before.
+ * Services that are loaded count, and those that have a file; a template stands for those of its
+ * instances that are not loaded, if what they start is the same for each. Of what only a slice is
+ * named for, only what is loaded counts. The callbacks tell when the list is there; meanwhile
+ * bus_programs() says what it said before.
  *
  * Return: 0; -ENOMEM: nothing is wanted then.
  */
@@ -74,13 +86,18 @@ int bus_want(struct bus *b, const char *const *patterns, size_t n)
 	int r;
 
 	patterns_free(&b->patterns);
+	memset(&b->instances, 0, sizeof(b->instances));
 	b->slices = b->slices_hit = false;
 	b->n_patterns = 0;
 	r = patterns_copy(&b->patterns, patterns, n);
 	if (r == 0)
 		r = bus_make_wire(b, patterns, n);
-	for (size_t i = 0; i < n && r == 0; i++)
+	for (size_t i = 0; i < n && r == 0; i++) {
 		b->slices |= may_match_slice(patterns[i]);
+		if (pattern_is_literal(patterns[i]) && unit_name_type(patterns[i]) &&
+		    unit_name_is_instance(patterns[i]))
+			r = note_instance(b, patterns[i]);
+	}
 	if (r < 0 || n == 0) {
 		bus_disconnect(b);
 		b->retry_at = 0;

@@ -21,7 +21,7 @@ enum bus_state {
 
 /* A program that a unit of the wanted ones starts: of ExecStart=, ExecStartPre=, ExecStartPost=. */
 struct unit_program {
-	const char *unit;
+	const char *unit;   /* or a template: for all its instances that are not there yet */
 	const char *slice;  /* that it is in; "-.slice" for the root */
 	const char *called; /* as the unit names it */
 	/*

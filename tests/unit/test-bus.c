@@ -403,19 +403,67 @@ START_TEST(files_that_are_not_loaded)
 			add_unit(names[i], "/x")->hidden = true;
 	}
 	add_unit("t@1.service", "/t");
+	add_unit("t@thpd-asks.service", "/t")->hidden = true;
 	tree_add(root.path, "/etc/systemd/system/other.service", "");
 	tree_add(root.path, "/etc/systemd/system/a.service", "");
 	connect_and("[a-n]*.service", "t@*.service");
 	ck_assert_str_eq(programs(), "a.service system.slice /x /x root\n"
 				     "linked.service system.slice /x /x root\n"
+				     "t@.service system.slice /t /t root\n"
 				     "t@1.service system.slice /t /t root\n");
-	ck_assert_uint_eq(n_get_all, 4);
-	/* One that is only unloaded stays, an instance does not. */
+	ck_assert_uint_eq(n_get_all, 5);
+	/* One that is only unloaded stays, an instance does not, but for what its template has. */
 	signal_unit("UnitRemoved", "a.service");
 	signal_unit("UnitRemoved", "t@1.service");
 	run_until(n_news == 2);
 	ck_assert_str_eq(programs(), "a.service system.slice /x /x root\n"
-				     "linked.service system.slice /x /x root\n");
+				     "linked.service system.slice /x /x root\n"
+				     "t@.service system.slice /t /t root\n");
+}
+END_TEST
+
+/* What is asked for in the name of all instances is told as new, as all that is asked for. */
+START_TEST(a_template_is_asked_for_once)
+{
+	add_file("t@.service", "");
+	add_unit("t@thpd-asks.service", "/t")->hidden = true;
+	connect_and("t@*.service", NULL);
+	ck_assert_str_eq(programs(), "t@.service system.slice /t /t root\n");
+	for (int i = 0; i < 10; i++) {
+		signal_unit("UnitNew", "t@thpd-asks.service");
+		signal_unit("UnitRemoved", "t@thpd-asks.service");
+		run_for(5);
+	}
+	ck_assert_uint_eq(n_get_all, 1);
+	ck_assert_uint_eq(n_get_unit, 0);
+	ck_assert_str_eq(programs(), "t@.service system.slice /t /t root\n");
+}
+END_TEST
+
+START_TEST(what_each_instance_has_another_of_is_not_known)
+{
+	add_file("t@.service", "");
+	add_unit("t@thpd-asks.service", "/opt/thpd-asks/bin/t")->hidden = true;
+	add_file("u@.service", "");
+	add_unit("u@thpd-asks.service", "/u")->user = "thpd-asks";
+	connect_and("t@*.service", "u@*.service");
+	ck_assert_str_eq(programs(), "");
+	ck_assert_uint_eq(n_get_all, 2);
+}
+END_TEST
+
+START_TEST(an_instance_that_a_pattern_names)
+{
+	add_file("t@.service", "");
+	add_unit("t@a.service", "/t")->hidden = true;
+	add_unit("t@thpd-asks.service", "/t")->hidden = true;
+	add_unit("none@a.service", "/none")->hidden = true;
+	connect_and("t@a.service", "none@a.service");
+	ck_assert_str_eq(programs(), "t@a.service system.slice /t /t root\n");
+	signal_unit("UnitRemoved", "t@a.service");
+	run_for(20);
+	ck_assert_str_eq(programs(), "t@a.service system.slice /t /t root\n");
+	ck_assert_uint_eq(n_get_all, 1);
 }
 END_TEST
 
@@ -706,6 +754,9 @@ int main(void)
 	tcase_add_test(c, what_units_start);
 	tcase_add_test(c, below_another_root);
 	tcase_add_test(c, files_that_are_not_loaded);
+	tcase_add_test(c, a_template_is_asked_for_once);
+	tcase_add_test(c, what_each_instance_has_another_of_is_not_known);
+	tcase_add_test(c, an_instance_that_a_pattern_names);
 	tcase_add_test(c, new_unit_is_asked_for_alone);
 	tcase_add_test(c, own_questions_do_not_go_round);
 	tcase_add_test(c, reload_asks_once_for_each);

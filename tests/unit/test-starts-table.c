@@ -312,6 +312,40 @@ START_TEST(slices_against_patterns)
 }
 END_TEST
 
+/* The last rules first that decide: what comes before, or is of another program, does not. */
+START_TEST(template_where_all_instances_have_the_same)
+{
+	RULES({ .title = "a@x.service", .thp = THP_MODE_INHERIT },
+	      { .title = "a@*.service", .start = START_GATE },
+	      { .title = "b*", .start = START_GATE },
+	      { .title = "b@*.service", .start = START_GATE },
+	      { .title = "b@x*.service", .start = START_GATE },
+	      { .title = "b@y.service", .start = START_GATE },
+	      { .title = "b@z*.service", .exe = "/bin/other", .thp = THP_MODE_INHERIT },
+	      { .title = "system-c.slice" });
+	expect("/bin/a a@.service 1 gate\n"
+	       "/bin/b b@.service 1 gate\n"
+	       "/bin/c c@.service 1 watch\n",
+	       PROGRAM("a@.service", "/bin/a"), PROGRAM("b@.service", "/bin/b"),
+	       { "c@.service", "system-c.slice", "/bin/c", "/bin/c", NULL, NULL },
+	       PROGRAM("d@.service", "/bin/d"));
+}
+END_TEST
+
+START_TEST(template_where_instances_differ)
+{
+	RULES({ .title = "a@x*.service" }, { .title = "b@*.service" },
+	      { .title = "b@x.service", .start = START_GATE }, { .title = "c@*.service" },
+	      { .title = "c@x*.service", .thp = THP_MODE_INHERIT }, { .title = "d@*.service" },
+	      { .title = "d@*.service", .user = "bob", .thp = THP_MODE_INHERIT },
+	      { .title = "e@*.service", .user = "root" });
+	expect("/bin/b b@y.service 1 watch\n", PROGRAM("a@.service", "/bin/a"),
+	       PROGRAM("b@.service", "/bin/b"), PROGRAM("b@y.service", "/bin/b"),
+	       PROGRAM("c@.service", "/bin/c"), PROGRAM("d@.service", "/bin/d"),
+	       PROGRAM("e@.service", "/bin/e"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("starts-table");
@@ -324,6 +358,8 @@ int main(void)
 	tcase_add_test(c, last_rule_wins_also_one_that_wants_nothing);
 	tcase_add_test(c, slices_above_the_unit);
 	tcase_add_test(c, narrowed_by_exe_user_comm);
+	tcase_add_test(c, template_where_all_instances_have_the_same);
+	tcase_add_test(c, template_where_instances_differ);
 	tcase_add_test(c, name_is_that_of_the_link_program_that_of_the_file);
 	tcase_add_test(c, named_program_behind_a_script);
 	tcase_add_test(c, not_reachable_has_no_entry);

@@ -155,6 +155,26 @@ START_TEST(what_is_found_is_of_that_file_and_unit)
 }
 END_TEST
 
+START_TEST(an_instance_has_what_its_template_has)
+{
+	struct starts_table *t = starts_table_new();
+
+	entry(t, "t@.service", 7, 1);
+	entry(t, "t@b.service", 7, 3);
+	entry(t, "t.service", 6, 1);
+	ck_assert_int_eq(starts_table_sort(t), 0);
+	ck_assert_int_eq(flag_of(t, 7, "t@a.service"), 1);
+	ck_assert_int_eq(flag_of(t, 7, "t@b.service"), 3);
+	ck_assert_int_eq(flag_of(t, 7, "t@a.b@c.service"), 1);
+	ck_assert_int_eq(flag_of(t, 7, "t.service"), -1);
+	ck_assert_int_eq(flag_of(t, 7, "u@a.service"), -1);
+	ck_assert_int_eq(flag_of(t, 7, "t@a.scope"), -1);
+	ck_assert_int_eq(flag_of(t, 6, "t@a.service"), -1);
+	ck_assert_int_eq(flag_of(t, 7, "@"), -1);
+	starts_table_free(t);
+}
+END_TEST
+
 START_TEST(a_copy_is_not_marked)
 {
 	struct starts_table *t = starts_table_new(), *copy;
@@ -277,6 +297,7 @@ int main(void)
 
 	c = new_case(s, "table");
 	tcase_add_test(c, what_is_found_is_of_that_file_and_unit);
+	tcase_add_test(c, an_instance_has_what_its_template_has);
 	tcase_add_test(c, a_copy_is_not_marked);
 
 	c = new_case(s, "socket");

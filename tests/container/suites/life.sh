@@ -36,6 +36,9 @@ quiet_settled() {
 	[ "$(setting enabled)" = "$enabled" ]
 }
 
+# What systemd does itself needs no gate.
+new=8
+[ "$(systemctl --version | awk 'NR == 1 { print int($2) }')" -lt 260 ] || new=0
 enabled=$(other enabled)
 wrong=$(setting enabled)
 cp /usr/bin/sleep /usr/local/bin/life-a
@@ -94,6 +97,12 @@ check "without a loss" sh -c '! thpctl status | grep -q lost'
 starts_in_time "the first instance of a template" life@first
 starts_in_time "another one" life@second
 starts_in_time "the first one behind the gate" life-gate@first
+gated=$(counts gated)
+for n in 1 2 3 4 5 6 7 8; do
+	systemctl start "life-gate@new$n"
+done
+sleep 1.5
+is "instances that nobody knew are held behind it, each" "$(($(counts gated) - gated))" "$new"
 starts_in_time "the same one again" life-gate@first
 systemctl stop life@first
 starts_in_time "one that was stopped, and is no unit any more" life@first
