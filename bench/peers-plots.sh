@@ -17,6 +17,7 @@ plot peers-drift 920 $((110 + 46 * n)) <<G
 set datafile separator "\t"
 set title 'Somebody writes into enabled or defrag: until it is undone (logarithmic)'
 set logscale x
+set linetype 1 lc rgb '#c0392b'
 set xrange [1:1e7]
 set yrange [$n - 0.4:-0.6]
 set xtics ('1 µs' 1, '10 µs' 10, '100 µs' 100, '1 ms' 1e3, '10 ms' 1e4, '100 ms' 1e5, '1 s' 1e6, 'never' 1e7)

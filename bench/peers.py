@@ -210,7 +210,7 @@ def write_data(peers_path, drift_path, directory):
     if os.path.exists(drift_path):
         with open(drift_path) as file:
             found = json.load(file)
-        rows.append(("thpd, its own files each", found["median_us"], found["median_us"], found["p99_us"]))
+        rows.append(("thpd, all files", found["median_us"], found["median_us"], found["p99_us"]))
         rows.append(("floor: poll, read, write", found["floor_median_us"], found["floor_median_us"], found["floor_p99_us"]))
         drift = "the lowest two: bench-drift, %d files, %d writes each, to the 99th percentile" % (len(found["files"]), found["rounds"])
     machine = "%s, %s CPUs" % (result["cpu"], result["cpus"]) if "cpu" in result else "machine not recorded"

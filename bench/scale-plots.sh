@@ -15,10 +15,17 @@ python3 "$srcdir/bench/scale-report.py" data "$json" "$data"
 curves() {
 	tab=$(printf '\t')
 	awk -F "$tab" -v data="$data" '
-		BEGIN { split("#2471a3 #17a589 #8e44ad #c0392b #d68910 #1c2833", colour, " "); split("2 3 4 5 (2,9)", dash, " ") }
+		BEGIN {
+			split("apply #2471a3 verify #17a589 status #8e44ad first #c0392b plan #2471a3 quick #d68910 whole #1c2833", c, " ")
+			for (i = 1; c[i]; i += 2)
+				colour[c[i]] = c[i + 1]
+			split("2 3 4 5 (2,9)", dash, " ")
+		}
 		{
-			floor = $1 ~ /\.floor/
-			look = floor ? "dt " dash[++f] " lw 1.5 lc rgb \"#7f8c8d\"" : "lw 2 lc rgb \"" colour[++n] "\""
+			name = $1
+			sub(/.*\./, "", name)
+			floor = name ~ /^floor/
+			look = floor ? "dt " dash[++f] " lw 1.5 lc rgb \"#7f8c8d\"" : "lw 2 lc rgb \"" colour[name] "\""
 			printf "%s \047%s/%s\047 using 1:2:3:4 with yerrorlines pt %d ps 0.5 %s title \"%s\"", \
 				NR == 1 ? "plot" : ", \\\n", data, $1, floor ? 6 : 7, look, $2
 		}
@@ -33,7 +40,7 @@ axis() {
 		set xlabel '$1'
 		set ylabel 'ms'
 		set format y '%g'
-		set offsets graph 0.03, graph 0.03, 0, 0
+		set xrange $(cat "$data/range.$1")
 		set key at screen 0.98, screen 0.1 bottom right maxrows 6 samplen 2.5 font ',10'
 		set bmargin at screen 0.36
 		$(curves "$1")

@@ -234,10 +234,13 @@ def write_data(path, directory):
         name = "%s.%s" % (c["axis"], c["curve"])
         write(name, [(p["size"], p["median_us"] / 1e3, p["p10_us"] / 1e3, p["p90_us"] / 1e3) for p in c["points"]])
         f = c["fit"]
-        slope = "  %s us a %s; %.2f" % (short(f["per_item_us"]), ITEMS[c["axis"]], f["log_slope_last"]) if f else ""
+        slope = "  %s us a %s; %.2f" % (short(f["per_item_us"]), ITEMS[c["axis"]], f["log_slope"]) if f else ""
         listed[c["axis"]].append((name, c["label"] + slope))
     for axis, rows in listed.items():
         write("curves." + axis, rows)
+        sizes = [p["size"] for c in result["curves"] if c["axis"] == axis for p in c["points"]]
+        if sizes:
+            write("range." + axis, [("[%g:%g]" % (min(sizes) / 1.2, max(sizes) * 1.2),)])
     for who in ("thpd", "floor"):
         write("foreign." + who, [
             (f["writes_per_second"]["median"], 100 * f["cores"]["median"], 100 * f["cores"]["min"], 100 * f["cores"]["max"],
@@ -247,12 +250,12 @@ def write_data(path, directory):
     write("caption", [
         ("%s, %s CPUs, %.0f GB, load average %s; Linux %s; thpd %s; %s." % (
             m["cpu"], m["cpus"], int(m["memory_kb"]) / 1e6, m["load_average"].split()[0], m["kernel"], m["thpd"], m["date"][:10]),),
-        ("Medians, 10th to 90th percentile. Key: cost of one more (least squares); slope between the last two, 1 is linear.",),
+        ("Medians, 10th to 90th percentile. Key: cost of one more; slope on this paper (both least squares), 1 is linear.",),
     ])
 
 
 def short(us):
-    return "%.3f" % us if abs(us) < 0.1 else "%.1f" % us
+    return "%.2f" % us if abs(us) < 1 else "%.1f" % us
 
 
 if __name__ == "__main__":
