@@ -40,5 +40,7 @@ plot() {
 		G
 		cat
 	} | gnuplot
+	# It names what it has read, which is gone.
+	sed -i "s,$data/,,g" "$out/$1.svg"
 	ls -l "$out/$1.svg"
 }
