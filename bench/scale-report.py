@@ -6,7 +6,7 @@ usage: scale-report.py report RAW OUT.json
 
 RAW has `machine`, NAME=VALUE a line; spawn.AXIS.SIZE[.first].json of spawn.c; cpu.AXIS.CURVE.SIZE, a
 sample in microseconds a line; rules.json of plan-scale.sh; `foreign`, RATE WHO NAME=VALUE... a line; and
-profile.NAME. Nothing is left out or weighted.
+of perf, profile.NAME and objects.NAME. Nothing is left out or weighted.
 """
 
 import glob
@@ -163,14 +163,18 @@ def make_foreign(raw):
 
 
 def read_profiles(raw):
-    profiles = {}
-    for path in sorted(glob.glob(os.path.join(raw, "profile.*"))):
+    """{name: {"objects": [...], "symbols": [...]}}"""
+
+    def rows(kind, name, columns):
+        path = os.path.join(raw, "%s.%s" % (kind, name))
+        if not os.path.exists(path):
+            return []
         with open(path) as file:
-            rows = [line.split(None, 2) for line in file if line.strip()]
-        profiles[path.rsplit(".", 1)[1]] = [
-            {"percent": float(share.rstrip("%")), "object": where, "symbol": symbol.strip()} for share, where, symbol in rows
-        ]
-    return profiles
+            cells = [line.split(None, columns) for line in file if line.strip()]
+        return [dict(zip(("percent", "object", "symbol"), [float(c[0].rstrip("%"))] + [w.strip() for w in c[1:]])) for c in cells]
+
+    names = sorted(path.rsplit(".", 1)[1] for path in glob.glob(os.path.join(raw, "profile.*")))
+    return {name: {"objects": rows("objects", name, 1), "symbols": rows("profile", name, 2)} for name in names}
 
 
 def table(result):
@@ -195,10 +199,12 @@ def table(result):
             f["writes_per_second"]["median"], f["cpu_us_a_write"]["median"], 100 * f["cores"]["median"],
             "%.1f %%" % (100 * f["undone"]["median"]) if "undone" in f else "-",
             "%.0f" % f["stood_us"]["median"] if "stood_us" in f else "-"))
-    for name, rows in result["profiles"].items():
-        out.append("\nmost of %s:" % {"quick": "a cycle that finds all as it was", "whole": "a cycle that looks at all",
-                                      "apply": "thpctl apply, nothing to do"}[name])
-        out += ["%7.2f %%  %s  %s" % (r["percent"], r["object"], r["symbol"]) for r in rows]
+    for name, profile in result["profiles"].items():
+        out.append("\nmost of %s: %s" % (
+            {"quick": "a cycle that finds all as it was", "whole": "a cycle that looks at all",
+             "apply": "thpctl apply, nothing to do"}[name],
+            ", ".join("%(object)s %(percent).0f %%" % o for o in profile["objects"])))
+        out += ["%7.2f %%  %s  %s" % (r["percent"], r["object"], r["symbol"]) for r in profile["symbols"]]
     if not result["profiles"]:
         out.append("\nno profile: perf is not there, or may not be used")
     return "\n".join(out)

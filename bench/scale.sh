@@ -141,17 +141,22 @@ sample() {
 		was=$is was_n=$is_n
 	done >"$sample_out"
 }
-# profile NAME COMMAND...: the ten functions in which it is most
+# told FIELDS LINES: of a profile
+told() {
+	perf report -i "$tmp/perf.data" --stdio --no-children -g none -F "$1" 2>"$tmp/perf.err" |
+		sed '/^#/d; /^$/d; s/  *$//' | head -n "$2"
+}
+# profile NAME COMMAND...: the ten functions in which it is most, and in whose code
 profile() {
 	command -v perf >/dev/null || return 0
 	profile_name=$1
 	shift
-	if perf record -q -F 4999 -o "$tmp/perf.data" "$@" >/dev/null 2>"$tmp/perf.err" &&
-		perf report -i "$tmp/perf.data" --stdio --no-children -g none -F overhead,dso,sym 2>"$tmp/perf.err" |
-		sed '/^#/d; /^$/d; s/  *$//' | head -n 10 >"$raw/profile.$profile_name"; then
+	perf record -q -F 4999 -o "$tmp/perf.data" "$@" >/dev/null 2>"$tmp/perf.err" || {
+		say "no profile $profile_name: $(head -n 1 "$tmp/perf.err")"
 		return 0
-	fi
-	say "no profile $profile_name: $(head -n 1 "$tmp/perf.err")"
+	}
+	told overhead,dso,sym 10 >"$raw/profile.$profile_name"
+	told overhead,dso 4 >"$raw/objects.$profile_name"
 }
 # profile_daemon NAME: for four cycles
 profile_daemon() {
