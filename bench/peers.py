@@ -2,6 +2,7 @@
 """Times thpd and others that set transparent_hugepage/enabled and defrag, below systemd.
 
 usage: peers.py ROUNDS OUT.json
+       peers.py data PEERS.json DRIFT.json DIRECTORY     what gnuplot draws
 
 Every round has every peer once. Before each, both files are written to be `madvise` with nobody there
 who would mind; timed is from before the command is started until both say `never`, which is looked at
@@ -135,6 +136,11 @@ def spread(values):
     return {"median": statistics.median(values), "least": values[0], "most": values[-1], "n": len(values)}
 
 
+def cpu():
+    with open("/proc/cpuinfo") as file:
+        return next((line.split(": ")[1].strip() for line in file if line.startswith("model name")), "")
+
+
 def main(rounds, out):
     times = {name: [] for name in PEERS}
     rest = {}
@@ -158,6 +164,7 @@ def main(rounds, out):
         if daemon:
             run("systemctl", "stop", *PEERS["thpd"]["units"])
     result = {"schema": "thpd.bench/1", "name": "peers", "kernel": os.uname().release,
+              "cpu": cpu(), "cpus": os.cpu_count(), "date": time.strftime("%Y-%m-%d", time.gmtime()),
               "systemd": subprocess.check_output(["systemctl", "--version"], text=True).split()[1],
               "tuned": subprocess.check_output(["tuned-adm", "--version"], text=True).split()[-1],
               "load": os.getloadavg()[0], "rounds": rounds,
@@ -187,4 +194,36 @@ def show(result):
             service["start_ms"]["n"], "yes" if service["again_after_cleared"] else "no"))
 
 
-main(int(sys.argv[1]), sys.argv[2])
+LABELS = {"sh": "sh, two echos", "tmpfiles": "systemd-tmpfiles", "tuned": "tuned", "thpctl apply": "thpctl apply alone",
+          "thpd": "thpd, seen from outside"}
+
+
+def write_data(peers_path, drift_path, directory):
+    """A line: name, median, least, most in microseconds; nothing behind the name: never."""
+    with open(peers_path) as file:
+        result = json.load(file)
+    rows = []
+    for name, peer in result["peers"].items():
+        stood = peer["repairs_us"]
+        rows.append((LABELS[name],) + (() if None in stood else (statistics.median(stood), min(stood), max(stood))))
+    drift = "no figures of bench-drift"
+    if os.path.exists(drift_path):
+        with open(drift_path) as file:
+            found = json.load(file)
+        rows.append(("thpd, all files", found["median_us"], found["median_us"], found["p99_us"]))
+        rows.append(("floor: poll, read, write", found["floor_median_us"], found["floor_median_us"], found["floor_p99_us"]))
+        drift = "the lowest two: bench-drift, %d files, %d writes each, to the 99th percentile" % (len(found["files"]), found["rounds"])
+    machine = "%s, %s CPUs" % (result["cpu"], result["cpus"]) if "cpu" in result else "machine not recorded"
+    lines = {"peers": ["\t".join(str(word) for word in row) for row in rows], "caption": [
+        "%s, load average %.1f; Linux %s; systemd %s; tuned %s; %s." % (
+            machine, result["load"], result["kernel"], result["systemd"], result["tuned"], result.get("date", "no date")),
+        "Bar: median; line: least to most of %d writes; never: for %g s; %s." % (WRITES, NEVER, drift)]}
+    for name, text in lines.items():
+        with open(os.path.join(directory, name), "w") as file:
+            file.writelines(line + "\n" for line in text)
+
+
+if sys.argv[1] == "data":
+    write_data(*sys.argv[2:])
+else:
+    main(int(sys.argv[1]), sys.argv[2])

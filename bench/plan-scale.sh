@@ -3,12 +3,12 @@
 # How the time of `thpctl plan` grows with the policy: 100 to 10,000 service rules.
 #
 # Usage: plan-scale.sh [ROUNDS]   (any user; 50 rounds unless told)
-# Environment: THPCTL, SPAWN - the programs; BENCH_OUT - a directory for the result as JSON.
+# Environment: THPCTL, SPAWN, FLOOR (floor.c) - the programs; BENCH_OUT - a directory for the result as JSON.
 #
 # Works on a directory tree that looks like a host: nothing of the running one is read or written.
 set -eu
 
-: "${THPCTL:?the path of the thpctl to measure}" "${SPAWN:?the path of bench/spawn}"
+: "${THPCTL:?the path of the thpctl to measure}" "${SPAWN:?the path of bench/spawn}" "${FLOOR:?}"
 rounds=${1:-50}
 files=100
 sizes='100 1000 2000 5000 10000'
@@ -55,7 +55,8 @@ set --
 set -- "$@" --rounds "$rounds" --warm-up 3 --reference rules-10000
 for n in $sizes; do
 	policy "rules-$n" "$n" "$files"
-	set -- "$@" :run "rules-$n" "$THPCTL" --root "$root" --policy "/rules-$n" -q plan
+	set -- "$@" :run "rules-$n" "$THPCTL" --root "$root" --policy "/rules-$n" -q plan \
+		:run "floor-$n" "$FLOOR" "$root/rules-$n/conf.d"/*
 done
 policy one-file 10000 1
 set -- "$@" :run one-file "$THPCTL" --root "$root" --policy /one-file -q plan

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
-# What the benchmarks of the tale have in common; sourced. A host of their own as far as may be: a mount
-# namespace with an empty /run for thpd, groups that look like units of systemd's, and the settings of
-# huge pages, which are the host's and are put back however it ends.
+# What the benchmarks of the tale, and of scale, have in common; sourced. A host of their own as far as may
+# be: a mount namespace with an empty /run for thpd, groups that look like units of systemd's, and the
+# settings of huge pages, which are the host's and are put back however it ends.
+#
+# needs: the programs that it needs; settings: those that are put back
 # shellcheck shell=sh
 
 : "${srcdir:?}" "${builddir:?}" "${BENCH_OUT:?a directory for the results}"
 thp=/sys/kernel/mm/transparent_hugepage
 cgroup=/sys/fs/cgroup
 slice=thpdbench.slice
+: "${needs:=redis-server redis-cli python3}"
+: "${settings:=enabled khugepaged/scan_sleep_millisecs khugepaged/alloc_sleep_millisecs
+	khugepaged/pages_to_scan khugepaged/max_ptes_none}"
 
 trouble() {
 	echo "${0##*/}: $*" >&2
@@ -17,7 +22,7 @@ trouble() {
 if [ -z "${TALE_INSIDE:-}" ]; then
 	[ "$(id -u)" = 0 ] || trouble "needs root"
 	[ -w $thp/enabled ] || trouble "this kernel has no transparent huge pages that can be set"
-	for program in redis-server redis-cli python3; do
+	for program in $needs; do
 		command -v $program >/dev/null ||
 			trouble "needs $program; packaging/install-deps --tests gets it"
 	done
@@ -54,8 +59,6 @@ memory=$groups limit=memory.max
 value() {
 	sed 's/.*\[\(.*\)\].*/\1/' "$thp/$1"
 }
-settings="enabled khugepaged/scan_sleep_millisecs khugepaged/alloc_sleep_millisecs
-	khugepaged/pages_to_scan khugepaged/max_ptes_none"
 exec 9<$thp
 
 # take_settings: they are what two runs would fight for. For a round at a time: others wait.
@@ -83,7 +86,7 @@ give_settings() {
 end() {
 	for pid; do
 		kill -TERM "$pid" 2>/dev/null
-		for _ in 1 2 3 4 5 6 7 8 9 10; do
+		for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 			kill -0 "$pid" 2>/dev/null || break
 			sleep 0.1
 		done
@@ -98,7 +101,7 @@ put_back() {
 	end $started
 	give_settings
 	for group in $groups; do
-		[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \;
+		[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} +
 	done
 	rm -rf "$tmp"
 }
@@ -109,7 +112,7 @@ trap 'exit 143' TERM
 
 for group in $groups; do
 	# What a killed run has left goes, unless somebody is in it.
-	[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || :
+	[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || :
 	[ ! -d "$group" ] || trouble "$group has processes"
 	mkdir "$group"
 	[ ! -e "$group/cgroup.subtree_control" ] ||
@@ -175,9 +178,9 @@ rcli() {
 	redis-cli -s "$tmp/$rcli_name/redis.sock" "$@"
 }
 
-# start_thpd: the daemon, with a policy for Redis alone; leaves its pid in $thpd
+# start_thpd: the daemon, with a policy for Redis alone unless there is another; leaves its pid in $thpd
 start_thpd() {
-	cat >"$tmp/policy.conf" <<-C
+	[ -e "$tmp/policy.conf" ] || cat >"$tmp/policy.conf" <<-C
 		host {
 		    service 'redis-server@*.service' { thp = disable  reclaim = once }
 		}
@@ -236,7 +239,7 @@ khugepaged() {
 	fi
 }
 
-# describe: the machine, its versions and settings, for the report, as NAME=VALUE
+# describe: the machine, the versions of what we need, and settings, for the report, as NAME=VALUE
 describe() {
 	cat <<-C
 		date=$(date -u +%Y-%m-%dT%H:%M:%SZ)
@@ -245,10 +248,15 @@ describe() {
 		memory_kb=$(sed -n 's/^MemTotal:[[:space:]]*\([0-9]*\) kB/\1/p' /proc/meminfo)
 		kernel=$(uname -r)
 		machine=$(uname -m)
-		redis=$(redis-server --version | sed 's/.*v=\([0-9.]*\) .*malloc=\([^ ]*\) .*/\1, \2/')
 		thpd=$("$builddir/thpd" --version | sed -n '1s/.* //p')
-		java=$(java -version 2>&1 | sed -n '1s/.*"\(.*\)".*/\1/p')
 		load_average=$(cut -d ' ' -f 1-3 /proc/loadavg)
 		defrag=$(value defrag)
 	C
+	case $needs in *redis*)
+		cat <<-C
+			redis=$(redis-server --version | sed 's/.*v=\([0-9.]*\) .*malloc=\([^ ]*\) .*/\1, \2/')
+			java=$(java -version 2>&1 | sed -n '1s/.*"\(.*\)".*/\1/p')
+		C
+		;;
+	esac
 }

@@ -7,16 +7,9 @@
 # Environment: srcdir. Needs gnuplot and python3 (packaging/install-deps --bench).
 set -eu
 
-json=${1:?the result of tale.sh}
-out=${2:-${srcdir:?}/bench/plots}
-command -v gnuplot >/dev/null || {
-	echo "tale-plots.sh: needs gnuplot; packaging/install-deps --bench gets it" >&2
-	exit 1
-}
-data=$(mktemp -d)
-trap 'rm -rf "$data"' EXIT
-mkdir -p "$out"
-python3 "${srcdir:?}/bench/tale-report.py" data "$json" "$data"
+# shellcheck source=bench/plots.sh
+. "${srcdir:?}/bench/plots.sh"
+python3 "$srcdir/bench/tale-report.py" data "$json" "$data"
 
 # mark NAME: seconds from the begin of the burst of `always`
 mark() {
@@ -26,30 +19,6 @@ mark() {
 # has NAME: whether this was measured
 has() {
 	[ -s "$data/$1" ]
-}
-
-# caption LINE
-caption() {
-	sed -n "$1p" "$data/caption"
-}
-
-# plot FILE WIDTH HEIGHT: what is on standard input, on paper of ours
-plot() {
-	{
-		cat <<-G
-			set terminal svg size $2,$3 noenhanced font 'sans-serif,13' background '#ffffff'
-			set output '$out/$1.svg'
-			set encoding utf8
-			bad = '#c0392b'; none = '#7f8c8d'; good = '#2471a3'
-			set border 3 lc rgb '#555555'
-			set tics nomirror
-			set grid y lc rgb '#dddddd' lt 1
-			set label 101 '$(caption 1)' at screen 0.01, screen 0.055 font 'sans-serif,10' tc rgb '#555555'
-			set label 102 '$(caption 2)' at screen 0.01, screen 0.02 font 'sans-serif,10' tc rgb '#555555'
-			set bmargin 6
-		G
-		cat
-	} | gnuplot
 }
 
 thpd_at=$(mark late_thpd)
@@ -131,4 +100,3 @@ plot '$data/fork' using 1:2:(color(\$1)) with boxes lc rgb variable, \
 	'' using 1:2:(sprintf('%.1f', \$2)) with labels offset 0,0.9
 unset multiplot
 G
-ls -l "$out"/tale-*.svg

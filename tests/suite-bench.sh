@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The instruments of `make bench-tale`, on a tiny load: that they see what is there, and errors. What they
-# measure is no part of the tests. Needs redis-server and make.
+# The instruments of `make bench-tale` and `make bench-scale`, on a tiny load: that they see what is there,
+# and errors. What they measure is no part of the tests. Needs redis-server and make.
 set -u
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -11,7 +11,8 @@ for program in redis-server redis-cli make python3; do
 	command -v $program >/dev/null || unfit "needs $program; packaging/install-deps --tests gets it"
 done
 unset MAKEFLAGS MFLAGS MAKELEVEL # an outer make's
-exits "the instruments build" 0 make -s -C "$builddir" bench/jobs bench/memlog bench/chase
+exits "the instruments build" 0 make -s -C "$builddir" bench/jobs bench/memlog bench/chase \
+	bench/floor bench/foreign
 bench=$builddir/bench
 
 redis-server --port 0 --unixsocket "$tmp/sock" --dir "$tmp" --save "" --logfile "$tmp/log" &
@@ -71,7 +72,7 @@ round() {
 		# shellcheck disable=SC2086 # four words
 		set -- "$1" $row
 		echo "$1 $2 settled rss_kb=$3 huge_kb=0 charged_kb=$3 used_kb=3000 flag=$5"
-		echo "$1 $2 chase cpu_ns=$4"
+		echo "$1 $2 chase cpu_ns=$4 fast_ns=$4"
 		echo "$1 $2 burst errors=0"
 		echo "$1 $2 burst 100.0" >>"$tmp/raw/marks"
 		echo "101.0 26000 0 26000 3000" >"$tmp/raw/samples.$1.$2"
@@ -93,11 +94,52 @@ report() {
 	run 0 python3 "$srcdir/bench/tale-report.py" tale "$tmp/raw" "$tmp/tale.json"
 }
 check "report: of two rounds" report 910000
-is "report: all targets are met" "$(grep -c '^met ' "$tmp/out") $(grep '^MISSED' "$tmp/out")" "9 "
+is "report: all targets are met" "$(grep -c '^met ' "$tmp/out") $(grep '^MISSED' "$tmp/out")" "10 "
 check "report: when both figures were back" grep -q 'after the start of thpd: 1.50 ' "$tmp/out"
 is "report: it is JSON, of the schema that all benchmarks have" \
 	"$(python3 -c 'import json, sys; t = json.load(open(sys.argv[1])); print(t["schema"], len(t["rounds"]),
 		t["summary"]["always.settled.rss_kb"]["median"])' "$tmp/tale.json")" "thpd.bench/1 2 905000.0"
 check "report: of a round in which it was not so" report 200000
 is "report: that is said" "$(grep -c '^MISSED.*always to policy' "$tmp/out")" 2
+
+# --- scale
+
+mkdir "$tmp/groups" "$tmp/groups/one"
+echo $$ >"$tmp/groups/one/cgroup.procs"
+exits "floor: reads a group and its process, as often as it should" 0 \
+	"$bench/floor" -k -n 3 "$tmp/groups" "$tmp/raw/machine"
+is "floor: says of each time what it took" "$(grep -c '^[0-9.]*$' "$tmp/out")" 3
+echo 5 >"$tmp/setting"
+exits "foreign: writes" 0 "$bench/foreign" 50 0.5 "$tmp/setting=5"
+is "foreign: nobody undoes it, and it stays so" "$(figure writes) $(figure seen) $(cat "$tmp/setting")" "25 0 4"
+"$bench/floor" -r "$tmp/setting=5" &
+floor=$!
+check "floor: undoes what was written" eventually sh -c 'echo 4 >"$1"; sleep 0.05; [ "$(cat "$1")" = 5 ]' - "$tmp/setting"
+exits "foreign: writes again" 0 "$bench/foreign" 50 0.5 "$tmp/setting=5"
+check "foreign: sees that it is undone, and when" awk -v seen="$(figure seen)" -v us="$(figure median_us)" \
+	'BEGIN { exit !(seen > 12 && us > 0 && us < 10000) }'
+kill $floor
+wait $floor
+is "floor: has undone the last one, too" "$(cat "$tmp/setting")" 5
+
+# Three sizes, 100 us and 2 us for each; a floor of 1 us for each.
+mkdir "$tmp/scale"
+cp "$tmp/raw/machine" "$tmp/scale/"
+for size in 10 100 1000; do
+	for us in 90 100 110; do
+		echo $((us + 2 * size)) >>"$tmp/scale/cpu.services.quick.$size"
+		echo $size >>"$tmp/scale/cpu.services.floor-kept.$size"
+	done
+done
+echo '100 thpd writes=150 seen=3 median_us=40 most_us=50 seconds=1.5 cpu_ns=3000000 undone=30' >"$tmp/scale/foreign"
+echo '60.00%  [kernel.kallsyms]  [k] vfs_read' >"$tmp/scale/profile.quick"
+printf '%s\n' date=2026-01-01 load_average='0 0 0' thpd=1 >>"$tmp/scale/machine"
+exits "scale: report" 0 python3 "$srcdir/bench/scale-report.py" report "$tmp/scale" "$tmp/scale.json"
+is "scale: slope, what there is without any, and how far from the floor" "$(python3 -c 'import json, sys
+quick, floor = json.load(open(sys.argv[1]))["curves"]
+print(*["%.2f" % n for n in (quick["fit"]["per_item_us"], quick["fit"]["base_us"], floor["fit"]["log_slope"],
+	quick["points"][2]["to_floor"])])' "$tmp/scale.json")" "2.00 100.00 1.00 2.10"
+is "scale: CPU of a foreign write, and how many were undone" "$(python3 -c 'import json, sys
+f = json.load(open(sys.argv[1]))["foreign"][0]
+print("%.0f %.1f" % (f["cpu_us_a_write"]["median"], f["undone"]["median"]))' "$tmp/scale.json")" "20 0.2"
 finish
