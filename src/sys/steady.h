@@ -5,7 +5,7 @@
 #include "sys/units.h"
 
 /* More descriptors than this are not kept: each has a page of the kernel's behind it. */
-#define STEADY_MAX 4096U
+#define STEADY_MAX 6144U
 
 struct steady_group {
 	int dir, procs; /* its directory, and its list of processes */
