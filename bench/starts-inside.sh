@@ -12,15 +12,6 @@ none) kinds=$("$starts/units" 5) ;;
 exec) kinds=$("$starts/units" 50 "$(command -v thpctl)" exec --thp=disable --) ;;
 watch | gate)
 	kinds=$("$starts/units" 50)
-	# As services that are installed: of a template, the first start of a new instance is not known
-	# before it comes.
-	for kind in $kinds; do
-		n=0
-		while [ $n -lt "$PARALLEL" ]; do
-			cp "/run/systemd/system/starts-$kind@.service" "/run/systemd/system/starts-$kind@$n.service"
-			n=$((n + 1))
-		done
-	done
 	systemctl daemon-reload
 	policy "host { service 'starts-*.service' { thp = disable  start = $MODE } }"
 	systemctl start thpd

@@ -6,9 +6,9 @@
 # Usage: tale.sh [fast|defaults [ROUNDS]]   (as root; fast, 1 unless told)
 #
 #	fast		khugepaged is sped up; a round takes less than 90 s on a machine with nothing else to do
-#	defaults	khugepaged as the kernel has it: an hour or more a round
+#	defaults	khugepaged as the kernel has it; fewer jobs, a quarter of an hour a round
 #
-# Environment: srcdir, builddir, BENCH_OUT; JOBS (52000), SEED (1), CHASE_MIB (2048; powers of two), CHASE_SECONDS (2),
+# Environment: srcdir, builddir, BENCH_OUT; JOBS (52000; 16000), SEED (1), CHASE_MIB (2048; powers of two), CHASE_SECONDS (2),
 # LATER (60): after how many seconds the last look is taken. JAVA=no leaves the JVM out.
 #
 # A round: each condition has a Redis of its own, the same load by the same seed, and then the neighbours.
@@ -24,13 +24,13 @@ variant=${1:-fast}
 rounds=${2:-1}
 # shellcheck source=bench/tale-host.sh
 . "${srcdir:?}/bench/tale-host.sh"
-: "${JAVA:=}" "${JOBS:=52000}" "${SEED:=1}" "${CHASE_MIB:=2048}" "${CHASE_SECONDS:=2}" "${LATER:=60}"
+: "${JAVA:=}" "${SEED:=1}" "${CHASE_MIB:=2048}" "${CHASE_SECONDS:=2}" "${LATER:=60}"
 keep=32
 # Settled: RSS has not moved by a hundredth for `calm` seconds, and khugepaged has begun to look at all
 # memory so many times anew; after `least` seconds, and at most after `most`.
 case $variant in
-fast) calm=2 scans=2 least=4 most=40 interval=100 ;;
-defaults) calm=300 scans=2 least=300 most=4800 interval=1000 ;;
+fast) calm=2 scans=2 least=4 most=40 interval=100 && : "${JOBS:=52000}" ;;
+defaults) calm=120 scans=2 least=120 most=4800 interval=250 && : "${JOBS:=16000}" ;;
 *) trouble "fast or defaults, not $variant" ;;
 esac
 if [ "$JAVA" != no ] && command -v javac >/dev/null; then

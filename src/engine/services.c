@@ -2,6 +2,7 @@
 /* What is known of services and their processes, without touching them. */
 #include "engine/services.h"
 
+#include "base/clock.h"
 #include "base/parse.h"
 #include "sys/paths.h"
 #include "sys/proc.h"
@@ -94,15 +95,33 @@ static int add_fact(const struct root *root, const struct services_needs *needs,
 	return look_at(root, needs, f, fact);
 }
 
-/*
- * A child of PID 1 that has not become its program yet is named for it, in parentheses (
- * rename_process_from_path(), src/core/execute.c, exec-invoke.c from 255 on). A program that has
- * such a name of its own, as (sd-pam), is the child of another one.
- */
-static bool is_starting(const struct proc_fact *fact)
+/* Whether a process is younger than a tenth of a second: proc_pid_stat(5), starttime. */
+static bool is_young(const struct proc_fact *fact)
 {
-	return fact->error == 0 && fact->ppid == 1 && fact->comm[0] == '(' &&
-	       endswith(fact->comm, ")");
+	const uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+
+	return fact->start + hz / 10 >= clock_ns(CLOCK_BOOTTIME) / (1000000000U / hz);
+}
+
+/*
+ * Whether a child of PID 1 has not become its program yet. It is named for that, in parentheses
+ * (rename_process_from_path(), src/core/execute.c, exec-invoke.c from 255 on): a program that has
+ * such a name of its own, as (sd-pam), is the child of another one. For a moment before, and in its
+ * group already, it has the name of PID 1, or of systemd-executor, by its path or by the number of a
+ * descriptor. A user's manager has the first for good.
+ */
+static bool is_starting(const struct root *root, const struct proc_fact *fact)
+{
+	struct proc manager;
+
+	if (fact->error < 0 || fact->ppid != 1)
+		return false;
+	if (fact->comm[0] == '(' && endswith(fact->comm, ")"))
+		return true;
+	return is_young(fact) &&
+	       (startswith(fact->comm, "systemd-execut") ||
+		fact->comm[strspn(fact->comm, "0123456789")] == '\0' ||
+		(proc_read(root, 1, &manager) == 0 && streq(manager.comm, fact->comm)));
 }
 
 /**
@@ -195,7 +214,7 @@ int services_procs(const struct root *root, const struct unit_tree *tree,
 
 			if (r < 0)
 				return r;
-			if (!needs->starting && is_starting(&f->procs.items[f->procs.n - 1]))
+			if (!needs->starting && is_starting(root, &f->procs.items[f->procs.n - 1]))
 				f->procs.n--;
 		}
 	}
