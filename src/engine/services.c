@@ -107,8 +107,8 @@ static bool is_young(const struct proc_fact *fact)
  * Whether a child of PID 1 has not become its program yet. It is named for that, in parentheses
  * (rename_process_from_path(), src/core/execute.c, exec-invoke.c from 255 on): a program that has
  * such a name of its own, as (sd-pam), is the child of another one. For a moment before, and in its
- * group already, it has the name of PID 1, or of systemd-executor, by its path or by the number of a
- * descriptor. A user's manager has the first for good.
+ * group already, it has the name of PID 1, or of systemd-executor, by its path or by the number of
+ * a descriptor. A user's manager has the first for good.
  */
 static bool is_starting(const struct root *root, const struct proc_fact *fact)
 {
