@@ -47,7 +47,7 @@ static int work(struct daemon *d)
 	if (lock < 0)
 		return lock;
 	/* Who is held for a cycle when his program is opened, cannot be held for that. */
-	h->starts_seen = d->armed;
+	h->starts_seen = d->has_table;
 	r = host_again(h);
 	if (r == 0)
 		r = host_read(h);

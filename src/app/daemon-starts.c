@@ -78,7 +78,7 @@ static void lose_starts(struct daemon *d, int error)
 	starts_client_close(&d->starts);
 	/* With no periodic cycle, nothing else would have it tried again. */
 	daemon_schedule(d, d->status.starts == PART_LOST ? MINUTE_US : SECOND_US);
-	d->armed = d->table_sent = false;
+	d->armed = d->has_table = d->table_sent = false;
 	daemon_part(d, &d->status.starts, error, "thpd-starts");
 }
 
@@ -155,6 +155,7 @@ static void take_state(struct daemon *d, const struct starts_state *s)
 	d->status.starts = failed && d->gate_wanted ? PART_FAILED : PART_OK;
 	/* One comes when it is connected, the next when the table is in force. */
 	d->armed |= d->table_sent && s->entries == d->table_n;
+	d->has_table |= d->armed;
 	daemon_ready(d, false);
 }
 
@@ -225,7 +226,7 @@ static int make_table(struct daemon *d, struct start_table *ret)
 	return resolve_starts(&d->host->plan, list, n, ret);
 }
 
-/* The table as it is now, to thpd-starts. */
+/* The table as it is now, to thpd-starts, which may have it already. */
 static int send_table(struct daemon *d)
 {
 	_cleanup_start_table_ struct start_table table = { 0 };
@@ -235,6 +236,8 @@ static int send_table(struct daemon *d)
 
 	if (r < 0)
 		return r;
+	if (d->starts.fd >= 0 && d->table_sent && d->table_hash == start_table_hash(&table))
+		return 0;
 	/*
 	 * One that has the table of a daemon that has ended would go on with it. Not asked by its
 	 * socket, which would start one.
@@ -258,6 +261,7 @@ static int send_table(struct daemon *d)
 			return r;
 	}
 	d->table_n = d->starts.entries.n;
+	d->table_hash = start_table_hash(&table);
 	r = starts_client_send(&d->starts);
 	if (r < 0)
 		return r;

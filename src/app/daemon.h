@@ -77,7 +77,9 @@ struct daemon {
 	bool gate_wanted, starts_wanted;
 	bool table_known, table_sent, table_old; /* old: the rules are newer */
 	size_t table_n;				 /* entries of the one that was sent */
+	uint64_t table_hash;			 /* of these */
 	bool armed;				 /* and is in force */
+	bool has_table;				 /* this one, or still the one before */
 	bool ready;				 /* and said so */
 	/* Flags that were set at starts and are not in the record of all flags yet. */
 	struct arena started_arena;

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "base/hash.h"
 #include "base/unit-name.h"
 #include "plan/match-names.h"
 #include "plan/match.h"
@@ -194,13 +195,19 @@ static int add_named_programs(const struct plan *plan, const struct candidates *
 	return 0;
 }
 
-static int compare_entries(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
 	const struct start_entry *x = a, *y = b;
 	int r = strcmp(x->path, y->path);
 
-	if (r == 0)
-		r = strcmp(x->unit, y->unit);
+	return r ? r : strcmp(x->unit, y->unit);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct start_entry *x = a, *y = b;
+	int r = compare_names(x, y);
+
 	if (r == 0) /* the winner first */
 		r = (x->rule < y->rule) - (x->rule > y->rule);
 	return r;
@@ -218,6 +225,37 @@ static void sort_entries(struct start_table *t)
 		    !streq(items[n - 1].unit, items[i].unit))
 			items[n++] = items[i];
 	t->entries.n = n;
+}
+
+/* Whether an instance gets what its template has for all that are not named. */
+static bool is_in_template(const struct start_table *t, const struct start_entry *e)
+{
+	char name[UNIT_NAME_MAX + 1];
+	const struct start_entry key = { .path = e->path, .unit = name }, *found;
+
+	if (!unit_name_is_instance(e->unit))
+		return false;
+	(void)snprintf(name, sizeof(name), "%.*s%s", (int)(strchr(e->unit, '@') + 1 - e->unit),
+		       e->unit, strrchr(e->unit, '.'));
+	found = bsearch(&key, t->entries.items, t->entries.n, sizeof(key), compare_names);
+	return found && found->flag == e->flag && found->gate == e->gate;
+}
+
+/* So that the table is the same whether such an instance is loaded or not. */
+static int leave_to_templates(struct start_table *t)
+{
+	struct start_entry *items = arena_alloc(&t->arena, (t->entries.n + 1) * sizeof(*items));
+	const struct start_entry *e;
+	size_t n = 0;
+
+	if (!items)
+		return -ENOMEM;
+	array_foreach(e, &t->entries)
+		if (!is_in_template(t, e))
+			items[n++] = *e;
+	t->entries.items = items;
+	t->entries.n = t->entries.cap = n;
+	return 0;
 }
 
 static bool is_instance(const char *pattern, const struct names *names)
@@ -289,9 +327,10 @@ static int find_candidates(struct patterns *p, const struct plan *plan,
  * A program gets the rule that match_procs() would give to the process that it becomes: its `exe`
  * is the file, its `comm` the first 15 bytes of the name that the unit calls it by. Of a program
  * that is a script, neither is the interpreter's. A template stands for those of its instances that
- * are not in the list; it has an entry where the rules are the same for each of them. Where systemd
- * has the same mode for the unit, there is no entry. A rule with `start = no`, `apply = verify` or
- * `thp = inherit` may win, and then there is no entry.
+ * are not in the list; it has an entry where the rules are the same for each of them, and then an
+ * instance has one only where it gets something else. Where systemd has the same mode for the unit,
+ * there is no entry. A rule with `start = no`, `apply = verify` or `thp = inherit` may win, and
+ * then there is no entry.
  *
  * Return: 0; -ENOMEM.
  */
@@ -315,9 +354,28 @@ int resolve_starts(const struct plan *plan, const struct start_program *programs
 	if (r < 0)
 		return r;
 	sort_entries(&t);
+	r = leave_to_templates(&t);
+	if (r < 0)
+		return r;
 	*ret = t;
 	t = (struct start_table){ 0 };
 	return 0;
+}
+
+/** start_table_hash() - tells tables from each other by what they say */
+uint64_t start_table_hash(const struct start_table *t)
+{
+	const struct start_entry *e;
+	uint64_t h = HASH_BEGIN;
+
+	array_foreach(e, &t->entries) {
+		const int what[] = { e->flag, e->gate };
+
+		h = hash_bytes(h, e->path, strlen(e->path) + 1);
+		h = hash_bytes(h, e->unit, strlen(e->unit) + 1);
+		h = hash_bytes(h, what, sizeof(what));
+	}
+	return h;
 }
 
 /** start_table_free() - frees a table and its strings */

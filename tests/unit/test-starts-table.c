@@ -17,10 +17,15 @@ static void setup(void)
 	facts.hostname = "h";
 }
 
-static void teardown(void)
+static void free_results(void)
 {
 	start_table_free(&table);
 	plan_free(&plan);
+}
+
+static void teardown(void)
+{
+	free_results();
 	facts_free(&facts);
 	policy_free(&policy);
 }
@@ -332,6 +337,37 @@ START_TEST(template_where_all_instances_have_the_same)
 }
 END_TEST
 
+/* The table is the same whether an instance is loaded or not. */
+START_TEST(instances_that_get_what_the_template_has)
+{
+	RULES({ .title = "a@*.service", .start = START_GATE }, { .title = "b@*.service" });
+	expect("/bin/a a@.service 1 gate\n"
+	       "/bin/b b@.service 1 watch\n"
+	       "/bin/c a@2.service 1 gate\n",
+	       PROGRAM("a@-1.service", "/bin/a"), PROGRAM("a@.service", "/bin/a"),
+	       PROGRAM("a@1.service", "/bin/a"), PROGRAM("a@2.service", "/bin/c"),
+	       PROGRAM("b@.service", "/bin/b"), PROGRAM("b@1.service", "/bin/b"));
+}
+END_TEST
+
+START_TEST(tables_are_told_from_each_other)
+{
+	uint64_t one, other;
+
+	RULES({ .title = "a@*.service", .start = START_GATE });
+	expect("/bin/a a@.service 1 gate\n", PROGRAM("a@.service", "/bin/a"));
+	one = start_table_hash(&table);
+	free_results();
+	expect("/bin/a a@.service 1 gate\n", PROGRAM("a@.service", "/bin/a"),
+	       PROGRAM("a@1.service", "/bin/a"));
+	ck_assert_uint_eq(start_table_hash(&table), one);
+	free_results();
+	expect("/bin/b a@.service 1 gate\n", PROGRAM("a@.service", "/bin/b"));
+	other = start_table_hash(&table);
+	ck_assert_uint_ne(other, one);
+}
+END_TEST
+
 START_TEST(template_where_instances_differ)
 {
 	RULES({ .title = "a@x*.service" }, { .title = "b@*.service" },
@@ -359,6 +395,8 @@ int main(void)
 	tcase_add_test(c, slices_above_the_unit);
 	tcase_add_test(c, narrowed_by_exe_user_comm);
 	tcase_add_test(c, template_where_all_instances_have_the_same);
+	tcase_add_test(c, instances_that_get_what_the_template_has);
+	tcase_add_test(c, tables_are_told_from_each_other);
 	tcase_add_test(c, template_where_instances_differ);
 	tcase_add_test(c, name_is_that_of_the_link_program_that_of_the_file);
 	tcase_add_test(c, named_program_behind_a_script);
