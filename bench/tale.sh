@@ -8,7 +8,7 @@
 #	fast		khugepaged is sped up; a round takes less than 90 s on a machine with nothing else to do
 #	defaults	khugepaged as the kernel has it; fewer jobs, a quarter of an hour a round
 #
-# Environment: srcdir, builddir, BENCH_OUT; JOBS (52000; 16000), SEED (1), CHASE_MIB (2048; powers of two), CHASE_SECONDS (2),
+# Environment: srcdir, builddir, BENCH_OUT; JOBS (52000; 20000), SEED (1), CHASE_MIB (2048; powers of two), CHASE_SECONDS (2),
 # LATER (60): after how many seconds the last look is taken. JAVA=no leaves the JVM out.
 #
 # A round: each condition has a Redis of its own, the same load by the same seed, and then the neighbours.
@@ -30,7 +30,7 @@ keep=32
 # memory so many times anew; after `least` seconds, and at most after `most`.
 case $variant in
 fast) calm=2 scans=2 least=4 most=40 interval=100 && : "${JOBS:=52000}" ;;
-defaults) calm=120 scans=2 least=120 most=4800 interval=250 && : "${JOBS:=16000}" ;;
+defaults) calm=120 scans=2 least=120 most=4800 interval=250 && : "${JOBS:=20000}" ;;
 *) trouble "fast or defaults, not $variant" ;;
 esac
 if [ "$JAVA" != no ] && command -v javac >/dev/null; then

@@ -154,8 +154,11 @@ static void take_state(struct daemon *d, const struct starts_state *s)
 		log_gate_unusable(&d->log, why[s->gate]);
 	d->status.starts = failed && d->gate_wanted ? PART_FAILED : PART_OK;
 	/* One comes when it is connected, the next when the table is in force. */
-	d->armed |= d->table_sent && s->entries == d->table_n;
-	d->has_table |= d->armed;
+	if (!d->armed && d->table_sent && s->entries == d->table_n) {
+		d->armed = d->has_table = true;
+		/* Who was about to begin before, was let alone. */
+		daemon_schedule(d, SECOND_US);
+	}
 	daemon_ready(d, false);
 }
 
@@ -226,7 +229,7 @@ static int make_table(struct daemon *d, struct start_table *ret)
 	return resolve_starts(&d->host->plan, list, n, ret);
 }
 
-/* The table as it is now, to thpd-starts, which may have it already. */
+/* The table as it is now, to thpd-starts. Under the same policy it may have it already. */
 static int send_table(struct daemon *d)
 {
 	_cleanup_start_table_ struct start_table table = { 0 };
@@ -236,7 +239,8 @@ static int send_table(struct daemon *d)
 
 	if (r < 0)
 		return r;
-	if (d->starts.fd >= 0 && d->table_sent && d->table_hash == start_table_hash(&table))
+	if (!d->table_old && d->starts.fd >= 0 && d->table_sent &&
+	    d->table_hash == start_table_hash(&table))
 		return 0;
 	/*
 	 * One that has the table of a daemon that has ended would go on with it. Not asked by its

@@ -15,6 +15,7 @@
 #include "plan/match-names.h"
 #include "plan/match.h"
 #include "plan/resolve-starts.h"
+#include "plan/start-rules.h"
 
 struct context {
 	const struct plan *plan;
@@ -34,16 +35,6 @@ struct context {
 static enum thp_mode gives(const struct plan_rule *pr)
 {
 	return resolve_start_wanted(pr) ? pr->mode : THP_MODE_UNSET;
-}
-
-static int add_value(struct arena *a, valuelist *list, uint32_t value)
-{
-	uint32_t *slot = array_add(a, list);
-
-	if (!slot)
-		return -ENOMEM;
-	*slot = value;
-	return 0;
 }
 
 /* Rules by number, those that are for all of a place before those that may be for some. */
@@ -67,9 +58,9 @@ static int find_for_names(const struct context *c, const struct unit_type *type,
 		if (r < 0 || !names_touched(g, names))
 			continue;
 		if (names_covered(g->pattern, names, a))
-			r = add_value(a, ret, FOR_ALL(g->value));
+			r = start_rules_add(a, ret, FOR_ALL(g->value));
 		else if (!names_are_place(g, type)) /* which decides for itself */
-			r = add_value(a, ret, FOR_SOME(g->value));
+			r = start_rules_add(a, ret, FOR_SOME(g->value));
 	}
 	return r;
 }
@@ -77,7 +68,7 @@ static int find_for_names(const struct context *c, const struct unit_type *type,
 static int find_for_name(const struct context *c, const char *name, const char *slice,
 			 struct arena *a, valuelist *ret)
 {
-	int r = resolve_start_rules(&c->p, name, slice, a, ret);
+	int r = start_rules_of_unit(&c->p, name, slice, a, ret);
 	uint32_t *rule;
 
 	array_foreach(rule, ret)
@@ -140,7 +131,7 @@ static int decide(struct context *c, const char *place, const struct plan_rule *
 		r = find_for_names(c, type, &names, &a, &rules);
 	array_foreach(rule, &c->slice_rules)
 		if (r == 0 && !slice)
-			r = add_value(&a, &rules, FOR_SOME(*rule));
+			r = start_rules_add(&a, &rules, FOR_SOME(*rule));
 	if (r < 0)
 		return r;
 	if (rules.n > 1)
@@ -242,34 +233,6 @@ static int add_place(struct context *c, const char *name)
 	return r;
 }
 
-/* The patterns of a rule for its units, one after the other; NULL behind the last. */
-static const char *rule_unit(const struct rule *r, size_t i)
-{
-	if (r->unit.n == 0)
-		return i == 0 ? r->title : NULL;
-	return i < r->unit.n ? r->unit.items[i] : NULL;
-}
-
-/* Rules that may name a slice. */
-static int find_slice_rules(const struct plan *plan, const struct patterns *p, struct arena *a,
-			    valuelist *ret)
-{
-	static const struct names slices = { "", ".slice", 0, sizeof(".slice") - 1 };
-	const struct pattern_glob *g;
-	const struct plan_rule *pr;
-	const char *name;
-	int r = 0;
-
-	array_foreach(pr, &plan->rules)
-		for (size_t i = 0; (name = rule_unit(pr->rule, i)); i++)
-			if (r == 0 && endswith(name, ".slice") && pattern_is_literal(name))
-				r = add_value(a, ret, (uint32_t)pr_i);
-	array_foreach(g, &p->globs)
-		if (r == 0 && names_touched(g, &slices))
-			r = add_value(a, ret, g->value);
-	return r;
-}
-
 /* Places that rules mean, whether such units have files or not: they may come without. */
 static int add_places_of_rules(struct context *c)
 {
@@ -331,8 +294,8 @@ bool resolve_dropins_slices(const struct plan *plan)
 	_cleanup_patterns_ struct patterns p = { 0 };
 	valuelist rules = { 0 };
 
-	return match_patterns(plan, &p) < 0 || find_slice_rules(plan, &p, &p.arena, &rules) < 0 ||
-	       rules.n > 0;
+	return match_patterns(plan, &p) < 0 ||
+	       start_rules_of_slices(plan, &p, &p.arena, &rules) < 0 || rules.n > 0;
 }
 
 /**
@@ -362,7 +325,7 @@ int resolve_dropins(const struct plan *plan, const struct dropin_unit *units, si
 	if (r == 0)
 		r = index_units(&c);
 	if (r == 0)
-		r = find_slice_rules(plan, &c.p, &c.p.arena, &c.slice_rules);
+		r = start_rules_of_slices(plan, &c.p, &c.p.arena, &c.slice_rules);
 	for (unsigned int i = 0; i < UNIT_TYPES && r == 0; i++)
 		r = add_place(&c, unit_types[i].suffix + 1);
 	if (r == 0)

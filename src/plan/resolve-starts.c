@@ -6,8 +6,8 @@
 
 #include "base/hash.h"
 #include "base/unit-name.h"
-#include "plan/match-names.h"
 #include "plan/match.h"
+#include "plan/start-rules.h"
 
 #define NONE UINT32_MAX
 #define COMM_LEN 15 /* TASK_COMM_LEN without the zero, linux/sched.h */
@@ -19,13 +19,6 @@ bool resolve_start_wanted(const struct plan_rule *pr)
 	       pr->mode != THP_MODE_INHERIT && thp_mode_flag(pr->mode) != THP_WANT_NOTHING &&
 	       /* A mode that this kernel cannot do and that falls back to nothing. */
 	       (pr->outcome != OUTCOME_UNSUPPORTED || pr->mode != THP_MODE_MADVISE);
-}
-
-/* The patterns of a rule: those that it names, or its title. */
-static const char *const *unit_patterns(const struct rule *rule, size_t *ret_n)
-{
-	*ret_n = rule->unit.n ? rule->unit.n : 1;
-	return rule->unit.n ? rule->unit.items : &rule->title;
 }
 
 /**
@@ -44,46 +37,19 @@ int resolve_start_patterns(const struct plan *plan, struct arena *a, strlist *re
 	strlist list = { 0 };
 
 	array_foreach(pr, &plan->rules) {
-		size_t n;
-		const char *const *units = unit_patterns(pr->rule, &n);
+		const char *unit, **slot;
 
 		if (!resolve_start_wanted(pr))
 			continue;
-		for (size_t i = 0; i < n; i++) {
-			const char **slot = array_add(a, &list);
-
+		for (size_t i = 0; (unit = rule_unit(pr->rule, i)); i++) {
+			slot = array_add(a, &list);
 			if (!slot)
 				return -ENOMEM;
-			*slot = units[i];
+			*slot = unit;
 		}
 	}
 	*ret = list;
 	return 0;
-}
-
-/**
- * resolve_start_rules() - rules that name a unit, or a slice that it is in
- * @p: of match_patterns()
- * @unit: its name
- * @slice: the slice that it is in; NULL or "-.slice": none
- * @a: where the list lives
- * @list: the rules are appended, in no order, some more than once
- *
- * Return: 0; -ENOMEM.
- */
-int resolve_start_rules(const struct patterns *p, const char *unit, const char *slice,
-			struct arena *a, valuelist *list)
-{
-	int r = patterns_find(p, unit, a, list);
-	char name[NAME_MAX + 1];
-
-	if (r < 0 || !slice || streq(slice, "-.slice") ||
-	    snprintf(name, sizeof(name), "%s", slice) >= (int)sizeof(name))
-		return r;
-	do
-		r = patterns_find(p, name, a, list);
-	while (r == 0 && slice_parent(name));
-	return r;
 }
 
 static bool matches(const struct rule *rule, const struct start_program *sp)
@@ -109,12 +75,6 @@ static uint32_t find_winner(const struct plan *plan, const valuelist *rules,
 	return winner;
 }
 
-/* The rules that a unit's programs are held against. */
-struct candidates {
-	valuelist all;	/* that name the unit, or each instance of a template */
-	valuelist some; /* that name one or the other of the instances */
-};
-
 static bool same_start(const struct plan_rule *a, const struct plan_rule *b)
 {
 	bool wanted = resolve_start_wanted(a);
@@ -127,7 +87,7 @@ static bool same_start(const struct plan_rule *a, const struct plan_rule *b)
  * Whether what one rule says is so for all instances. Which user an instance has, is told only when
  * it is there.
  */
-static bool holds_for_all(const struct plan *plan, const struct candidates *rules, uint32_t winner,
+static bool holds_for_all(const struct plan *plan, const struct start_rules *rules, uint32_t winner,
 			  const struct start_program *sp)
 {
 	const struct plan_rule *pr = &plan->rules.items[winner];
@@ -143,7 +103,20 @@ static bool holds_for_all(const struct plan *plan, const struct candidates *rule
 	return true;
 }
 
-static int add_entry(const struct plan *plan, const struct candidates *rules,
+/* One of a template's instances that is to be let alone: so the template can say nothing. */
+static int add_exception(const struct start_program *sp, struct start_table *t)
+{
+	struct start_entry *e = array_add(&t->arena, &t->entries);
+
+	if (!e)
+		return -ENOMEM;
+	*e = (struct start_entry){ .path = arena_strdup(&t->arena, sp->path),
+				   .unit = arena_strdup(&t->arena, sp->unit),
+				   .flag = THP_WANT_NOTHING };
+	return e->path && e->unit ? 0 : -ENOMEM;
+}
+
+static int add_entry(const struct plan *plan, const struct start_rules *rules,
 		     const struct start_program *sp, struct start_table *t)
 {
 	uint32_t winner = find_winner(plan, &rules->all, sp);
@@ -152,7 +125,7 @@ static int add_entry(const struct plan *plan, const struct candidates *rules,
 
 	if (winner == NONE || !resolve_start_wanted(&plan->rules.items[winner]) ||
 	    !holds_for_all(plan, rules, winner, sp))
-		return 0;
+		return unit_name_is_instance(sp->unit) ? add_exception(sp, t) : 0;
 	pr = &plan->rules.items[winner];
 	/* What systemd does by itself, before the exec, needs nobody to wait for it. */
 	if (sp->thp && streq(sp->thp, thp_mode_words[pr->mode]))
@@ -174,7 +147,7 @@ static int add_entry(const struct plan *plan, const struct candidates *rules,
  * A rule may ask for a program that the unit starts in a roundabout way: a script that in the end
  * executes it. Where its `exe` is a plain path, that is known without the script.
  */
-static int add_named_programs(const struct plan *plan, const struct candidates *rules,
+static int add_named_programs(const struct plan *plan, const struct start_rules *rules,
 			      const struct start_program *sp, struct start_table *t)
 {
 	const uint32_t *rule;
@@ -208,9 +181,10 @@ static int compare_entries(const void *a, const void *b)
 	const struct start_entry *x = a, *y = b;
 	int r = compare_names(x, y);
 
-	if (r == 0) /* the winner first */
-		r = (x->rule < y->rule) - (x->rule > y->rule);
-	return r;
+	/* The winner first; what is to be let alone by another name of the same file, last. */
+	if (r == 0)
+		r = (x->flag == THP_WANT_NOTHING) - (y->flag == THP_WANT_NOTHING);
+	return r ? r : (x->rule < y->rule) - (x->rule > y->rule);
 }
 
 static void sort_entries(struct start_table *t)
@@ -227,94 +201,45 @@ static void sort_entries(struct start_table *t)
 	t->entries.n = n;
 }
 
-/* Whether an instance gets what its template has for all that are not named. */
-static bool is_in_template(const struct start_table *t, const struct start_entry *e)
+/* What an instance's template has for the same program; NULL: nothing. */
+static struct start_entry *find_template(const struct start_table *t, const struct start_entry *e)
 {
 	char name[UNIT_NAME_MAX + 1];
-	const struct start_entry key = { .path = e->path, .unit = name }, *found;
+	const struct start_entry key = { .path = e->path, .unit = name };
 
 	if (!unit_name_is_instance(e->unit))
-		return false;
+		return NULL;
 	(void)snprintf(name, sizeof(name), "%.*s%s", (int)(strchr(e->unit, '@') + 1 - e->unit),
 		       e->unit, strrchr(e->unit, '.'));
-	found = bsearch(&key, t->entries.items, t->entries.n, sizeof(key), compare_names);
-	return found && found->flag == e->flag && found->gate == e->gate;
+	return bsearch(&key, t->entries.items, t->entries.n, sizeof(key), compare_names);
 }
 
-/* So that the table is the same whether such an instance is loaded or not. */
-static int leave_to_templates(struct start_table *t)
+/*
+ * Leaves to a template what it has for an instance, too, so that the table is the same whether that
+ * is loaded or not; and takes from it what is not for all.
+ */
+static int settle_templates(struct start_table *t)
 {
 	struct start_entry *items = arena_alloc(&t->arena, (t->entries.n + 1) * sizeof(*items));
-	const struct start_entry *e;
+	struct start_entry *e, *template;
 	size_t n = 0;
 
 	if (!items)
 		return -ENOMEM;
-	array_foreach(e, &t->entries)
-		if (!is_in_template(t, e))
+	array_foreach(e, &t->entries) {
+		template = e->flag == THP_WANT_NOTHING ? find_template(t, e) : NULL;
+		if (template)
+			template->flag = THP_WANT_NOTHING;
+	}
+	array_foreach(e, &t->entries) {
+		template = find_template(t, e);
+		if (e->flag != THP_WANT_NOTHING &&
+		    (!template || template->flag != e->flag || template->gate != e->gate))
 			items[n++] = *e;
+	}
 	t->entries.items = items;
 	t->entries.n = t->entries.cap = n;
 	return 0;
-}
-
-static bool is_instance(const char *pattern, const struct names *names)
-{
-	return pattern_is_literal(pattern) && strlen(pattern) > names->head_len + names->tail_len &&
-	       memcmp(pattern, names->head, names->head_len) == 0 && endswith(pattern, names->tail);
-}
-
-static int add_value(struct arena *a, valuelist *list, uint32_t value)
-{
-	uint32_t *slot = array_add(a, list);
-
-	if (!slot)
-		return -ENOMEM;
-	*slot = value;
-	return 0;
-}
-
-/* The rules that name each instance of a template, and those that name some. */
-static int find_for_template(struct patterns *p, const struct plan *plan, const struct names *names,
-			     struct candidates *ret)
-{
-	const struct pattern_glob *g;
-	int r = 0;
-
-	array_foreach(g, &p->globs) {
-		const struct rule *rule = plan->rules.items[g->value].rule;
-
-		if (r < 0 || !names_touched(g, names))
-			continue;
-		if (rule->user.n == 0 && names_covered(g->pattern, names, &p->arena))
-			r = add_value(&p->arena, &ret->all, g->value);
-		else
-			r = add_value(&p->arena, &ret->some, g->value);
-	}
-	for (uint32_t i = 0; i < plan->rules.n && r == 0; i++) {
-		size_t n;
-		const char *const *units = unit_patterns(plan->rules.items[i].rule, &n);
-
-		for (size_t u = 0; u < n && r == 0; u++)
-			if (is_instance(units[u], names))
-				r = add_value(&p->arena, &ret->some, i);
-	}
-	return r;
-}
-
-/* The rules for the programs of a unit, or of all instances of a template. */
-static int find_candidates(struct patterns *p, const struct plan *plan,
-			   const struct start_program *sp, struct candidates *ret)
-{
-	bool template = unit_name_is_template(sp->unit);
-	struct names names;
-	int r;
-
-	ret->all.n = ret->some.n = 0;
-	r = resolve_start_rules(p, template ? "" : sp->unit, sp->slice, &p->arena, &ret->all);
-	if (r < 0 || !template || !names_of_place(sp->unit, &p->arena, &names))
-		return r;
-	return names.head ? find_for_template(p, plan, &names, ret) : -ENOMEM;
 }
 
 /**
@@ -327,10 +252,10 @@ static int find_candidates(struct patterns *p, const struct plan *plan,
  * A program gets the rule that match_procs() would give to the process that it becomes: its `exe`
  * is the file, its `comm` the first 15 bytes of the name that the unit calls it by. Of a program
  * that is a script, neither is the interpreter's. A template stands for those of its instances that
- * are not in the list; it has an entry where the rules are the same for each of them, and then an
- * instance has one only where it gets something else. Where systemd has the same mode for the unit,
- * there is no entry. A rule with `start = no`, `apply = verify` or `thp = inherit` may win, and
- * then there is no entry.
+ * are not in the list; it has an entry where the rules are the same for each of them, those in the
+ * list included, unless they get another flag: these have one of their own. Where systemd has the
+ * same mode for the unit, there is no entry. A rule with `start = no`, `apply = verify` or
+ * `thp = inherit` may win, and then there is no entry.
  *
  * Return: 0; -ENOMEM.
  */
@@ -340,11 +265,11 @@ int resolve_starts(const struct plan *plan, const struct start_program *programs
 	_cleanup_start_table_ struct start_table t = { 0 };
 	_cleanup_patterns_ struct patterns p = { 0 };
 	int r = match_patterns(plan, &p);
-	struct candidates rules = { 0 };
+	struct start_rules rules = { 0 };
 
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (i == 0 || !streq(programs[i].unit, programs[i - 1].unit)) {
-			r = find_candidates(&p, plan, &programs[i], &rules);
+			r = start_rules_find(&p, plan, &programs[i], &rules);
 			if (r == 0)
 				r = add_named_programs(plan, &rules, &programs[i], &t);
 		}
@@ -354,7 +279,7 @@ int resolve_starts(const struct plan *plan, const struct start_program *programs
 	if (r < 0)
 		return r;
 	sort_entries(&t);
-	r = leave_to_templates(&t);
+	r = settle_templates(&t);
 	if (r < 0)
 		return r;
 	*ret = t;

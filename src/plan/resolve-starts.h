@@ -7,8 +7,6 @@
 #include "model/starts.h"
 
 bool resolve_start_wanted(const struct plan_rule *pr);
-int resolve_start_rules(const struct patterns *p, const char *unit, const char *slice,
-			struct arena *a, valuelist *list);
 int resolve_start_patterns(const struct plan *plan, struct arena *a, strlist *ret);
 int resolve_starts(const struct plan *plan, const struct start_program *programs, size_t n,
 		   struct start_table *ret);

@@ -193,11 +193,16 @@ static const char *find_program(const struct bus_unit *u, struct answer *a, cons
 	return found ? found : *called == '/' ? called : NULL;
 }
 
-/* What was asked for in the name of all instances is another thing for each. */
-static bool depends_on_instance(const char *program, const char *user, const char *slice)
+static bool names_instance(const char *s)
 {
-	return strstr(program, BUS_INSTANCE) || (user && strstr(user, BUS_INSTANCE)) ||
-	       (slice && strstr(slice, BUS_INSTANCE));
+	return s && strstr(s, BUS_INSTANCE);
+}
+
+/* What was asked for in the name of all instances may be another thing for each. */
+static bool depends_on_instance(const struct answer *a, const char *program)
+{
+	return names_instance(program) || names_instance(a->user) || names_instance(a->slice) ||
+	       names_instance(a->root_directory) || names_instance(a->root_image);
 }
 
 /**
@@ -222,7 +227,7 @@ int bus_answer_programs(struct bus_unit *u, sd_bus_message *m)
 	if (r == 0 && !programs)
 		r = -ENOMEM;
 	for (size_t i = 0; i < a.exec.n && r == 0; i++)
-		if (!depends_on_instance(a.exec.items[i], user, a.slice))
+		if (!depends_on_instance(&a, a.exec.items[i]))
 			programs[n++] = (struct unit_program){
 				.slice = set(a.slice) ? a.slice : "-.slice",
 				.called = a.exec.items[i],

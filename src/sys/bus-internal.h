@@ -71,10 +71,10 @@ struct bus {
 };
 
 /*
- * Of a template that no instance is loaded of, an instance is asked for that nobody has: what it
- * starts, another one will.
+ * Of a template an instance is asked for that nobody has: what it starts, another one will, unless
+ * this word is in it: so it has nothing that systemd escapes.
  */
-#define BUS_INSTANCE "thpd-asks"
+#define BUS_INSTANCE "thpd_asks"
 
 /* Our own questions load units and so have them told as new. */
 #define BUS_OUR_OWN UINT64_C(1000000)

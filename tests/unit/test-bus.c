@@ -403,7 +403,7 @@ START_TEST(files_that_are_not_loaded)
 			add_unit(names[i], "/x")->hidden = true;
 	}
 	add_unit("t@1.service", "/t");
-	add_unit("t@thpd-asks.service", "/t")->hidden = true;
+	add_unit("t@thpd_asks.service", "/t")->hidden = true;
 	tree_add(root.path, "/etc/systemd/system/other.service", "");
 	tree_add(root.path, "/etc/systemd/system/a.service", "");
 	connect_and("[a-n]*.service", "t@*.service");
@@ -426,12 +426,12 @@ END_TEST
 START_TEST(a_template_is_asked_for_once)
 {
 	add_file("t@.service", "");
-	add_unit("t@thpd-asks.service", "/t")->hidden = true;
+	add_unit("t@thpd_asks.service", "/t")->hidden = true;
 	connect_and("t@*.service", NULL);
 	ck_assert_str_eq(programs(), "t@.service system.slice /t /t root\n");
 	for (int i = 0; i < 10; i++) {
-		signal_unit("UnitNew", "t@thpd-asks.service");
-		signal_unit("UnitRemoved", "t@thpd-asks.service");
+		signal_unit("UnitNew", "t@thpd_asks.service");
+		signal_unit("UnitRemoved", "t@thpd_asks.service");
 		run_for(5);
 	}
 	ck_assert_uint_eq(n_get_all, 1);
@@ -443,12 +443,14 @@ END_TEST
 START_TEST(what_each_instance_has_another_of_is_not_known)
 {
 	add_file("t@.service", "");
-	add_unit("t@thpd-asks.service", "/opt/thpd-asks/bin/t")->hidden = true;
+	add_unit("t@thpd_asks.service", "/opt/thpd_asks/bin/t")->hidden = true;
 	add_file("u@.service", "");
-	add_unit("u@thpd-asks.service", "/u")->user = "thpd-asks";
-	connect_and("t@*.service", "u@*.service");
+	add_unit("u@thpd_asks.service", "/u")->user = "thpd_asks";
+	add_file("ur@.service", "");
+	add_unit("ur@thpd_asks.service", "/u")->root_directory = "/srv/thpd_asks";
+	connect_and("t@*.service", "u*@*.service");
 	ck_assert_str_eq(programs(), "");
-	ck_assert_uint_eq(n_get_all, 2);
+	ck_assert_uint_eq(n_get_all, 3);
 }
 END_TEST
 
@@ -456,7 +458,7 @@ START_TEST(an_instance_that_a_pattern_names)
 {
 	add_file("t@.service", "");
 	add_unit("t@a.service", "/t")->hidden = true;
-	add_unit("t@thpd-asks.service", "/t")->hidden = true;
+	add_unit("t@thpd_asks.service", "/t")->hidden = true;
 	add_unit("none@a.service", "/none")->hidden = true;
 	connect_and("t@a.service", "none@a.service");
 	ck_assert_str_eq(programs(), "t@a.service system.slice /t /t root\n");

@@ -320,14 +320,13 @@ END_TEST
 /* The last rules first that decide: what comes before, or is of another program, does not. */
 START_TEST(template_where_all_instances_have_the_same)
 {
-	RULES({ .title = "a@x.service", .thp = THP_MODE_INHERIT },
+	RULES({ .title = "system-c.slice" }, { .title = "a@x.service", .thp = THP_MODE_INHERIT },
 	      { .title = "a@*.service", .start = START_GATE },
-	      { .title = "b*", .start = START_GATE },
+	      { .title = "b*.service", .start = START_GATE },
 	      { .title = "b@*.service", .start = START_GATE },
 	      { .title = "b@x*.service", .start = START_GATE },
 	      { .title = "b@y.service", .start = START_GATE },
-	      { .title = "b@z*.service", .exe = "/bin/other", .thp = THP_MODE_INHERIT },
-	      { .title = "system-c.slice" });
+	      { .title = "b@z*.service", .exe = "/bin/other", .thp = THP_MODE_INHERIT });
 	expect("/bin/a a@.service 1 gate\n"
 	       "/bin/b b@.service 1 gate\n"
 	       "/bin/c c@.service 1 watch\n",
@@ -373,12 +372,44 @@ START_TEST(template_where_instances_differ)
 	RULES({ .title = "a@x*.service" }, { .title = "b@*.service" },
 	      { .title = "b@x.service", .start = START_GATE }, { .title = "c@*.service" },
 	      { .title = "c@x*.service", .thp = THP_MODE_INHERIT }, { .title = "d@*.service" },
-	      { .title = "d@*.service", .user = "bob", .thp = THP_MODE_INHERIT },
-	      { .title = "e@*.service", .user = "root" });
+	      { .title = "not bob", .unit = "d@*.service", .user = "bob", .thp = THP_MODE_INHERIT },
+	      { .title = "e@*.service", .user = "root" }, { .title = "f@*.service" },
+	      { .title = "system-f.slice", .user = "bob", .thp = THP_MODE_INHERIT });
 	expect("/bin/b b@y.service 1 watch\n", PROGRAM("a@.service", "/bin/a"),
 	       PROGRAM("b@.service", "/bin/b"), PROGRAM("b@y.service", "/bin/b"),
 	       PROGRAM("c@.service", "/bin/c"), PROGRAM("d@.service", "/bin/d"),
-	       PROGRAM("e@.service", "/bin/e"));
+	       PROGRAM("e@.service", "/bin/e"), PROGRAM("f@.service", "/bin/f"));
+}
+END_TEST
+
+/* For `*` and slices, too. */
+START_TEST(template_and_a_user)
+{
+	RULES({ .title = "*", .user = "root" }, { .title = "system-e.slice", .user = "root" });
+	expect("/bin/b b@1.service 1 watch\n", PROGRAM("b@.service", "/bin/b"),
+	       PROGRAM("b@1.service", "/bin/b"),
+	       { "e@.service", "system-e.slice", "/bin/e", "/bin/e", NULL, NULL });
+}
+END_TEST
+
+/* An instance that is loaded has a slice of its own, by which it is let alone. */
+START_TEST(template_and_another_slice)
+{
+	RULES({ .title = "plain.slice", .thp = THP_MODE_INHERIT }, { .title = "a@*.service" },
+	      { .title = "b@*.service" }, { .title = "own.slice", .thp = THP_MODE_INHERIT });
+	expect("", PROGRAM("a@.service", "/bin/a"), PROGRAM("b@.service", "/bin/b"));
+}
+END_TEST
+
+START_TEST(template_and_an_exception)
+{
+	RULES({ .title = "a@*.service" },
+	      { .title = "not b", .unit = "a@*.service", .comm = "b", .thp = THP_MODE_INHERIT });
+	expect("/bin/a a@.service 1 watch\n", PROGRAM("a@.service", "/bin/a"));
+	free_results();
+	expect("/bin/a a@1.service 1 watch\n", PROGRAM("a@.service", "/bin/a"),
+	       PROGRAM("a@1.service", "/bin/a"),
+	       { "a@2.service", "system.slice", "/bin/b", "/bin/a", NULL, NULL });
 }
 END_TEST
 
@@ -398,6 +429,9 @@ int main(void)
 	tcase_add_test(c, instances_that_get_what_the_template_has);
 	tcase_add_test(c, tables_are_told_from_each_other);
 	tcase_add_test(c, template_where_instances_differ);
+	tcase_add_test(c, template_and_a_user);
+	tcase_add_test(c, template_and_another_slice);
+	tcase_add_test(c, template_and_an_exception);
 	tcase_add_test(c, name_is_that_of_the_link_program_that_of_the_file);
 	tcase_add_test(c, named_program_behind_a_script);
 	tcase_add_test(c, not_reachable_has_no_entry);
