@@ -294,11 +294,12 @@ uint64_t start_table_hash(const struct start_table *t)
 	uint64_t h = HASH_BEGIN;
 
 	array_foreach(e, &t->entries) {
-		const int what[] = { e->flag, e->gate };
+		const char *mode = e->gate ? "gate" : "watch";
 
 		h = hash_bytes(h, e->path, strlen(e->path) + 1);
 		h = hash_bytes(h, e->unit, strlen(e->unit) + 1);
-		h = hash_bytes(h, what, sizeof(what));
+		h = hash_bytes(h, mode, strlen(mode));
+		h = hash_bytes(h, &e->flag, sizeof(e->flag));
 	}
 	return h;
 }

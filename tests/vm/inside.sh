@@ -14,6 +14,7 @@ no_generator() {
 	ln -sf /dev/null /etc/systemd/system-generators/thpd-generator
 }
 native_thp=
+# shellcheck disable=SC2034 # for the suites
 [ "$(systemctl --version | awk 'NR == 1 { print int($2) }')" -lt 260 ] || native_thp=yes
 
 # power_cut FROM TO: the power is cut so many milliseconds from now, at random; the suite begins again in
