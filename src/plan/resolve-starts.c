@@ -220,10 +220,12 @@ static struct start_entry *find_template(const struct start_table *t, const stru
  */
 static int settle_templates(struct start_table *t)
 {
-	struct start_entry *items = arena_alloc(&t->arena, (t->entries.n + 1) * sizeof(*items));
-	struct start_entry *e, *template;
+	struct start_entry *items, *e, *template;
 	size_t n = 0;
 
+	if (t->entries.n == 0)
+		return 0;
+	items = arena_alloc(&t->arena, t->entries.n * sizeof(*items));
 	if (!items)
 		return -ENOMEM;
 	array_foreach(e, &t->entries) {
