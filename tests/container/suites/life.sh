@@ -97,6 +97,7 @@ check "without a loss" sh -c '! thpctl status | grep -q lost'
 starts_in_time "the first instance of a template" life@first
 starts_in_time "another one" life@second
 starts_in_time "the first one behind the gate" life-gate@first
+sleep 1.5
 gated=$(counts gated)
 for n in 1 2 3 4 5 6 7 8; do
 	systemctl start "life-gate@new$n"
