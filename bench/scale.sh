@@ -28,11 +28,11 @@ matched=10
 written='max_ptes_none max_ptes_swap max_ptes_shared pages_to_scan'
 thp=/sys/kernel/mm/transparent_hugepage
 
-# shellcheck disable=SC2034 # for tale-host.sh
+# shellcheck disable=SC2034 # for host.sh
 needs=python3
 settings=$(cd $thp && find . -type f -perm -200 | sed 's,^\./,,' | sort)
-# shellcheck source=bench/tale-host.sh
-. "${srcdir:?}/bench/tale-host.sh"
+# shellcheck source=bench/host.sh
+. "${srcdir:?}/bench/host.sh"
 crowd_slice=${groups%% *}/${slice%.slice}-crowd.slice
 mkdir "$crowd_slice"
 describe >"$raw/machine"

@@ -12,8 +12,8 @@
 set -eu
 
 tries=${1:-3}
-# shellcheck source=bench/tale-host.sh
-. "${srcdir:?}/bench/tale-host.sh"
+# shellcheck source=bench/host.sh
+. "${srcdir:?}/bench/host.sh"
 : "${LIMIT_MIB:=900}" "${SEED:=1}"
 small=32000 large=150 keep=32
 

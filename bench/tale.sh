@@ -22,8 +22,8 @@ set -eu
 
 variant=${1:-fast}
 rounds=${2:-1}
-# shellcheck source=bench/tale-host.sh
-. "${srcdir:?}/bench/tale-host.sh"
+# shellcheck source=bench/host.sh
+. "${srcdir:?}/bench/host.sh"
 : "${JAVA:=}" "${SEED:=1}" "${CHASE_MIB:=2048}" "${CHASE_SECONDS:=2}" "${LATER:=60}"
 keep=32
 # Settled: RSS has not moved by a hundredth for `calm` seconds, and khugepaged has begun to look at all

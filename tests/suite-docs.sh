@@ -86,6 +86,13 @@ for page in man/*.[1-9]; do
 	check_empty "$page: mandoc lint" "$tmp/lint"
 done
 
+# --- the pages that units name are there
+
+grep -h '^Documentation=' units/* | tr ' =' '\n\n' | sed -n 's/^man:\(.*\)(\([1-9]\))$/\1.\2/p' |
+	sort -u >"$tmp/unit-pages"
+(cd man && ls) | sort >"$tmp/pages"
+check_subset 'the pages that units name are there' "$tmp/unit-pages" "$tmp/pages"
+
 # --- what thpctl knows: verbs and options in the left column of --help
 
 if "$THPCTL" --help >"$tmp/help" 2>"$tmp/help.err"; then

@@ -137,12 +137,6 @@ static bool may_drift(const struct plan_item *it)
 	       it->outcome == OUTCOME_FAILED;
 }
 
-/* To see whether the list is the one that is watched already. */
-static uint64_t hash_string(uint64_t hash, const char *s)
-{
-	return hash_bytes(hash, s, strlen(s) + 1);
-}
-
 /**
  * daemon_watch_settings() - watches the settings that this cycle has found to be there
  * @d: the daemon, drift_lock() held: what was written just now must not be undone after an old list

@@ -107,14 +107,13 @@ int daemon_record_starts(struct daemon *d)
 static void remember(struct daemon *d, const struct starts_event *e)
 {
 	struct flag_record *it = NULL;
-	const char *unit = NULL;
+	const char *unit;
 
 	if (d->started.n < STARTED_MAX)
 		it = array_add(&d->started_arena, &d->started);
-	if (it)
-		unit = arena_strdup(&d->started_arena, e->unit);
 	if (!it)
 		return;
+	unit = arena_strdup(&d->started_arena, e->unit);
 	*it = (struct flag_record){ .pid = e->pid,
 				    .start = e->start,
 				    .unit = unit ? unit : "?",
@@ -236,11 +235,12 @@ static int send_table(struct daemon *d)
 	const struct root live = ROOT_LIVE;
 	const struct start_entry *e;
 	int r = make_table(d, &table);
+	uint64_t hash;
 
 	if (r < 0)
 		return r;
-	if (!d->table_old && d->starts.fd >= 0 && d->table_sent &&
-	    d->table_hash == start_table_hash(&table))
+	hash = start_table_hash(&table);
+	if (!d->table_old && d->starts.fd >= 0 && d->table_sent && d->table_hash == hash)
 		return 0;
 	/*
 	 * One that has the table of a daemon that has ended would go on with it. Not asked by its
@@ -265,7 +265,7 @@ static int send_table(struct daemon *d)
 			return r;
 	}
 	d->table_n = d->starts.entries.n;
-	d->table_hash = start_table_hash(&table);
+	d->table_hash = hash;
 	r = starts_client_send(&d->starts);
 	if (r < 0)
 		return r;

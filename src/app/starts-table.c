@@ -3,6 +3,7 @@
 #include "app/starts-table.h"
 
 #include "app/starts-wire.h"
+#include "base/unit-name.h"
 
 /** starts_table_new() - an empty one; NULL when out of memory */
 struct starts_table *starts_table_new(void)
@@ -148,13 +149,10 @@ static const struct starts_prog *find(const struct starts_table *t, const struct
 static const struct starts_prog *find_template(const struct starts_table *t,
 					       const struct exec_file *file, const char *unit)
 {
-	const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
 	char name[STARTS_UNIT_SIZE];
 
-	if (!at || !dot || dot <= at + 1)
-		return NULL;
-	(void)snprintf(name, sizeof(name), "%.*s%s", (int)(at + 1 - unit), unit, dot);
-	return find(t, file, name);
+	(void)snprintf(name, sizeof(name), "%s", unit);
+	return unit_name_is_instance(name) && unit_name_broaden(name) ? find(t, file, name) : NULL;
 }
 
 /** starts_table_find() - what holds for a program that is started in a unit; NULL: nothing */

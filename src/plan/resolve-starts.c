@@ -207,10 +207,9 @@ static struct start_entry *find_template(const struct start_table *t, const stru
 	char name[UNIT_NAME_MAX + 1];
 	const struct start_entry key = { .path = e->path, .unit = name };
 
-	if (!unit_name_is_instance(e->unit))
+	(void)snprintf(name, sizeof(name), "%s", e->unit);
+	if (!unit_name_is_instance(name) || !unit_name_broaden(name))
 		return NULL;
-	(void)snprintf(name, sizeof(name), "%.*s%s", (int)(strchr(e->unit, '@') + 1 - e->unit),
-		       e->unit, strrchr(e->unit, '.'));
 	return bsearch(&key, t->entries.items, t->entries.n, sizeof(key), compare_names);
 }
 
@@ -298,9 +297,9 @@ uint64_t start_table_hash(const struct start_table *t)
 	array_foreach(e, &t->entries) {
 		const char *mode = e->gate ? "gate" : "watch";
 
-		h = hash_bytes(h, e->path, strlen(e->path) + 1);
-		h = hash_bytes(h, e->unit, strlen(e->unit) + 1);
-		h = hash_bytes(h, mode, strlen(mode));
+		h = hash_string(h, e->path);
+		h = hash_string(h, e->unit);
+		h = hash_string(h, mode);
 		h = hash_bytes(h, &e->flag, sizeof(e->flag));
 	}
 	return h;

@@ -120,10 +120,10 @@ static int on_units(sd_bus_message *m, void *data, sd_bus_error *error)
 }
 
 /*
- * A link with another name makes an alias or masks the unit. What is masked by another directory is
- * told by the manager's answer.
+ * Whether a file is that of the unit it is called after: a link with another name makes an alias
+ * or masks the unit. What is masked by another directory is told by the manager's answer.
  */
-static bool is_startable(const struct root *root, const char *dir, const char *name)
+static bool has_own_file(const struct root *root, const char *dir, const char *name)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX], target[PATH_MAX];
@@ -183,7 +183,7 @@ static int take_files(struct bus *b, const char *dir)
 		bool match = asked && patterns_match(&b->patterns, asked);
 
 		if (!endswith(names[i], ".service") || (!match && !template) ||
-		    !is_startable(&b->root, dir, names[i]))
+		    !has_own_file(&b->root, dir, names[i]))
 			continue;
 		r = match ? take_installed(b, names[i]) : 0;
 		if (r == 0 && template)

@@ -23,7 +23,7 @@ static uint64_t hash_units(const struct unit_tree *t)
 	const struct unit *u;
 
 	array_foreach(u, &t->units)
-		h = hash_bytes(h, u->path, strlen(u->path) + 1);
+		h = hash_string(h, u->path);
 	return h;
 }
 

@@ -61,6 +61,17 @@ unit() {
 	cat >"/run/systemd/system/$1"
 }
 
+# Whether systemd itself can give a service its flag: from 260 on.
+# shellcheck disable=SC2034 # for the suites
+native_thp=
+# shellcheck disable=SC2034 # for the suites
+[ "$(systemctl --version | awk 'NR == 1 { print int($2) }')" -lt 260 ] || native_thp=yes
+# no_generator: who wants to see the daemon set flags has nobody else set them
+no_generator() {
+	mkdir -p /etc/systemd/system-generators
+	ln -sf /dev/null /etc/systemd/system-generators/thpd-generator
+}
+
 # policy TEXT: as the administrator's
 policy() {
 	mkdir -p /etc/thpd

@@ -8,15 +8,6 @@
 # shellcheck source=tests/container/inside.sh
 . "${srcdir:?}/tests/container/inside.sh"
 
-# no_generator: from systemd 260 on, it has systemd set the flag, and nothing is left for the daemon
-no_generator() {
-	mkdir -p /etc/systemd/system-generators
-	ln -sf /dev/null /etc/systemd/system-generators/thpd-generator
-}
-native_thp=
-# shellcheck disable=SC2034 # for the suites
-[ "$(systemctl --version | awk 'NR == 1 { print int($2) }')" -lt 260 ] || native_thp=yes
-
 # power_cut FROM TO: the power is cut so many milliseconds from now, at random; the suite begins again in
 # the next boot, with the same parameters. To be called when what is to be disturbed goes on.
 power_cut() {

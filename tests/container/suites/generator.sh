@@ -9,9 +9,6 @@
 	skip "services that systemd gives their flag" "needs a machine that the injector knows"
 	finish
 }
-version=$(systemctl --version | awk 'NR == 1 { print $2 }')
-native=
-[ "${version%%[!0-9]*}" -lt 260 ] || native=yes
 generated=/run/systemd/generator
 
 # service NAME [LINE...]: one that tells the flag of its first instruction
@@ -67,15 +64,15 @@ if [ "$boot" = 2 ]; then
 	is "the boot is complete" "$(systemctl is-active multi-user.target)" active
 	is "nothing has failed" "$(systemctl --failed --plain --no-legend)" ""
 	is "the generator has nothing to say" "$(lines)" ""
-	if [ -z "$native" ]; then
-		is "systemd $version: no drop-ins" "$(dropins)" ""
+	if [ -z "$native_thp" ]; then
+		is "an older systemd: no drop-ins" "$(dropins)" ""
 		is "and no flags" "$(told gen-plain.service) $(told gen-template@one.service)" "0 0"
 		check "nor after daemon-reload" systemctl daemon-reload
 		is "none are written" "$(dropins)$(lines)" ""
 	fi
 fi
 
-if [ "$boot" = 2 ] && [ -n "$native" ]; then
+if [ "$boot" = 2 ] && [ -n "$native_thp" ]; then
 	is "drop-ins are written" "$(dropins)" "gen-.service.d/50-thpd.conf gen-narrowed.service.d/50-thpd.conf \
 gen-template@.service.d/50-thpd.conf gen.socket.d/50-thpd.conf tmp.mount.d/50-thpd.conf "
 	for unit in gen-plain.service gen-sandboxed.service; do
@@ -144,8 +141,8 @@ if [ "$boot" = 2 ]; then
 	policy "host { service 'gen-*.service' { thp = disable  other = 1 } }"
 	check "a bad policy: daemon-reload goes on" systemctl daemon-reload
 	is "no drop-ins are left" "$(dropins)" ""
-	is "and nothing of them in systemd" "$(property gen-plain MemoryTHP)" "${native:+inherit}"
-	if [ -n "$native" ]; then
+	is "and nothing of them in systemd" "$(property gen-plain MemoryTHP)" "${native_thp:+inherit}"
+	if [ -n "$native_thp" ]; then
 		is "one line says why" "$(lines | wc -l) $(lines | grep -c '/etc/thpd/thpd.conf:1: .*other')" "1 1"
 		is "as a warning" "$(journalctl -b --no-pager -o export -t thpd-generator |
 			sed -n 's/^PRIORITY=//p')" 4
@@ -166,7 +163,7 @@ is "no drop-ins" "$(dropins)" ""
 is "services are started as ever" "$(told gen-plain.service)" 0
 if [ -e /t/has-kmsg ]; then
 	is "one line in the journal says why" \
-		"$(lines | grep -c "/etc/thpd/thpd.conf:1: .*$(cat /t/word)")" "$((${#native} / 3))"
+		"$(lines | grep -c "/etc/thpd/thpd.conf:1: .*$(cat /t/word)")" "$((${#native_thp} / 3))"
 else
 	skip "one line in the journal says why" "this machine has no /dev/kmsg"
 fi

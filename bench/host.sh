@@ -19,7 +19,7 @@ trouble() {
 	exit 1
 }
 
-if [ -z "${TALE_INSIDE:-}" ]; then
+if [ -z "${BENCH_INSIDE:-}" ]; then
 	[ "$(id -u)" = 0 ] || trouble "needs root"
 	[ -w $thp/enabled ] || trouble "this kernel has no transparent huge pages that can be set"
 	for program in $needs; do
@@ -27,7 +27,7 @@ if [ -z "${TALE_INSIDE:-}" ]; then
 			trouble "needs $program; packaging/install-deps --tests gets it"
 	done
 	[ ! -e /run/thpd/original.json ] || trouble "thpd has been at work in this boot: thpctl restore"
-	TALE_INSIDE=1 exec unshare --mount --propagation private "$0" "$@"
+	BENCH_INSIDE=1 exec unshare --mount --propagation private "$0" "$@"
 fi
 mount -t tmpfs -o mode=755 tmpfs /run
 
