@@ -3,7 +3,7 @@
  * The bare system calls that a program cannot do without: what thpd and thpctl are held against. Nothing
  * is compared, kept or told.
  *
- * Usage: floor [-k] [-s] [-n ROUNDS] PATH...
+ * Usage: floor [-k] [-s] [-n ROUNDS] [-p MS] PATH...
  *
  * A PATH that is a file is read. Of one that is a directory of groups, the list of processes of each
  * group is read, and of each process its status; of /proc, the status of every process of the host.
@@ -12,6 +12,8 @@
  *	-s	each process of a group is stopped, its registers are read and written, and it is let go:
  *		what is behind any call that is made in its name
  *	-n	so many rounds (1); prints what each has taken of the processor, in microseconds
+ *	-p	milliseconds between rounds, as a program has them that looks from time to time: what the
+ *		kernel reads in them is not in the processor's caches any more
  *
  * Usage: floor -r FILE=VALUE...
  *
@@ -191,16 +193,18 @@ static int repair(char **words, int n)
 
 int main(int argc, char **argv)
 {
-	long rounds = 0;
+	long rounds = 0, pause = 0;
 	int o;
 
-	while ((o = getopt(argc, argv, "ksrn:")) != -1) {
+	while ((o = getopt(argc, argv, "ksrn:p:")) != -1) {
 		if (o == 'k')
 			keep = true;
 		else if (o == 's')
 			stop = true;
 		else if (o == 'n')
 			rounds = strtol(optarg, NULL, 10);
+		else if (o == 'p')
+			pause = strtol(optarg, NULL, 10);
 		else if (o == 'r')
 			return repair(argv + optind, argc - optind);
 		else
@@ -210,8 +214,10 @@ int main(int argc, char **argv)
 		return 2;
 	look_at_all(argv + optind);
 	for (long i = 0; i < rounds; i++) {
-		uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+		uint64_t began;
 
+		(void)poll(NULL, 0, (int)pause);
+		began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 		if (keep)
 			read_again();
 		else

@@ -182,6 +182,11 @@ asks() {
 	sed -n 's/^flag //p' "$1.log" | tail -n 1
 }
 
+# tells FLAG NAME PID: whether that is what it answers
+tells() {
+	[ "$(asks "$2" "$3")" = "$1" ]
+}
+
 # says PID: what the report in out says of a process: its outcome, and why
 says() {
 	sed -nE "s/^    $1 [^ ]*  ([^ ]| [^ ])*  //p" out
@@ -532,11 +537,26 @@ if [ -n "$advised" ]; then
 	exits "one mode after another: restore" 0 "$THPCTL" restore
 	is "one mode after another: what was at first" "$(asks a "$a")" 3
 	end_all
+	# Had been disabled, was set to madvise, and has cleared that: not thpd's any more.
+	rules "service '$tag-a.service' { thp = madvise }"
+	start a "$tag-a.service" "$asker" --own 1 sleep
+	a=$pid
+	exits "cleared by itself: apply" 0 ctl apply
+	kill -USR2 "$a"
+	until_true tells 0 a "$a"
+	exits "cleared by itself: restore" 0 "$THPCTL" restore
+	is "cleared by itself: left alone" "$(asks a "$a")" 0
+	end_all
 fi
 
 rules "service '$tag-a.service' { thp = disable }"
 start a "$tag-a.service" "$asker" sleep
 a=$pid
+exits "killed before the record was complete: apply" 0 ctl apply
+sed -i 's/"was":0/"was":-1/' $flags
+is "killed before the record was complete" "$(grep -c '"was":-1' $flags)" 1
+exits "killed before the record was complete: restore" 0 "$THPCTL" restore
+is "killed before the record was complete: clear again" "$(asks a "$a")" 0
 exits "damaged record: apply before" 0 ctl apply
 cp $flags good
 for damage in '' '{' '{"schema":"thpd.flags/2","processes":[]}' \

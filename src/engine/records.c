@@ -94,6 +94,9 @@ static int add_descendants(struct flag_records *records, const struct facts *f,
  * @f: the processes
  * @plan: of resolve_procs(); is told which of them were set before, and have undone it
  *
+ * What a process has that is not known to have a flag of its own is noted as -1. It is set only
+ * if it has none: so -1 comes to the same as `clear`, should nobody come to complete the note.
+ *
  * Return: 0; negative errno, and then nothing may be set: it could not be cleared again.
  */
 int records_before(const struct root *root, const struct facts *f, struct plan *plan)
@@ -120,7 +123,9 @@ int records_before(const struct root *root, const struct facts *f, struct plan *
 		if (!will_be_set(plan, pp))
 			continue;
 		old = flags_find(&records, fact->pid, fact->start);
-		pp->again = old && old->set != pp->found;
+		pp->again = old && old->was >= 0 && old->set != pp->found;
+		if (old && old->was < 0)
+			old->was = pp->found;
 		if (old)
 			old->set = flag; /* what it had before our first time stays */
 		else
@@ -130,6 +135,19 @@ int records_before(const struct root *root, const struct facts *f, struct plan *
 			return r;
 	}
 	return records_save(root, &records);
+}
+
+/*
+ * Whether a process has been set, though who did it was ended before he could tell. That nothing
+ * was set before is what it was done for.
+ */
+static bool has_got_it(const struct root *root, const struct proc_fact *fact,
+		       const struct flag_record *record)
+{
+	struct proc p;
+
+	return record->set == THP_WANT_DISABLE && proc_read(root, fact->pid, &p) == 0 &&
+	       p.start == fact->start && p.thp_enabled == 0;
 }
 
 /**
@@ -165,7 +183,9 @@ int records_after(const struct root *root, const struct plan *plan)
 			continue;
 		changed = true;
 		/* Without a flag of its own before, and none since: nothing to be put back. */
-		mine->was = pp->outcome == OUTCOME_CHANGED ? pp->found : mine->set;
+		mine->was = pp->outcome == OUTCOME_CHANGED   ? pp->found :
+			    has_got_it(root, pp->fact, mine) ? THP_WANT_CLEAR :
+							       mine->set;
 	}
 	array_foreach(it, &records.list)
 		if (it->was != it->set)

@@ -412,6 +412,13 @@ static void add_process(int32_t pid, int32_t ppid, uint64_t start)
 		 "Seccomp:\t0\n");
 }
 
+/* As the kernel tells it from outside. */
+static void disable_process(int32_t pid)
+{
+	tree_add(tree, arena_printf(&scratch, "/proc/%d/status", pid),
+		 "Name:\tc\nUid:\t0\t0\t0\t0\nTHP_enabled:\t0\nThreads:\t1\n");
+}
+
 static void end_process(int32_t pid)
 {
 	ck_assert_int_eq(unlink(tree_path(&scratch, tree,
@@ -505,6 +512,41 @@ START_TEST(written_before_and_completed_after)
 	ck_assert(plan.procs.items[0].again);
 	ck_assert(!plan.procs.items[1].again);
 	ck_assert_str_eq(on_record(10), "1 was 0");
+}
+END_TEST
+
+/* -1 is `clear`, unless it turns out to be something else before it is set. */
+START_TEST(a_flag_of_its_own_is_noted_before_it_is_set)
+{
+	struct plan_proc *pp;
+
+	add_unit();
+	(void)add_rule(THP_MODE_DISABLE, APPLY_ALL);
+	pp = add_drifted(10, THP_MODE_DISABLE);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
+	ck_assert_str_eq(on_record(10), "1 was -1");
+	pp->found = THP_WANT_EXCEPT_ADVISED;
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
+	ck_assert_str_eq(on_record(10), "1 was 3");
+	ck_assert(!pp->again);
+}
+END_TEST
+
+START_TEST(set_though_nobody_could_tell)
+{
+	struct plan_proc *pp;
+
+	add_unit();
+	(void)add_rule(THP_MODE_DISABLE, APPLY_ALL);
+	(void)add_drifted(10, THP_MODE_DISABLE);
+	(void)add_drifted(11, THP_MODE_DISABLE);
+	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
+	disable_process(10);
+	array_foreach(pp, &plan.procs)
+		pp->outcome = OUTCOME_FAILED;
+	ck_assert_int_eq(records_after(&root, &plan), 0);
+	ck_assert_str_eq(on_record(10), "1 was 0");
+	ck_assert_str_eq(on_record(11), "");
 }
 END_TEST
 
@@ -786,6 +828,8 @@ int main(void)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, nothing_on_record);
 	tcase_add_test(c, written_before_and_completed_after);
+	tcase_add_test(c, a_flag_of_its_own_is_noted_before_it_is_set);
+	tcase_add_test(c, set_though_nobody_could_tell);
 	tcase_add_test(c, denied_though_its_flag_was_known);
 	tcase_add_test(c, left_alone_is_not_on_record);
 	tcase_add_test(c, the_first_time_counts);
