@@ -178,6 +178,23 @@ rcli() {
 	redis-cli -s "$tmp/$rcli_name/redis.sock" "$@"
 }
 
+# The neighbours, in a unit that no rule is about; they print what they have found.
+: "${JAVA:=}" "${CHASE_MIB:=2048}" "${CHASE_SECONDS:=2}"
+chase() {
+	(in_unit analytics.service "$builddir/bench/chase" "$CHASE_MIB" "$CHASE_SECONDS")
+}
+# make_jvm: to be called before, once; without a compiler, or with JAVA=no, there is none
+make_jvm() {
+	if [ "$JAVA" != no ] && command -v javac >/dev/null; then
+		javac -d "$tmp" "$srcdir/bench/Groups.java"
+	else
+		JAVA=no
+	fi
+}
+jvm() {
+	(in_unit analytics.service java -Xms1200m -Xmx1200m -XX:+UseSerialGC -Xmn64m -cp "$tmp" Groups 1.5)
+}
+
 # start_thpd: the daemon, with a policy for Redis alone unless there is another; leaves its pid in $thpd
 start_thpd() {
 	[ -e "$tmp/policy.conf" ] || cat >"$tmp/policy.conf" <<-C

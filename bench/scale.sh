@@ -181,12 +181,13 @@ daemon() {
 	end_thpd
 }
 
-# floors AXIS SIZE PATH...: the same without a process for each look: opened each time, and kept open
+# floors AXIS SIZE PATH...: the same without a process for each look: opened each time, and kept open; not one
+# after the other without a pause, for which nothing would have to come from memory
 floors() {
 	floors_axis=$1 floors_size=$2
 	shift 2
-	"$FLOOR" -n "$SCALE_CYCLES" "$@" >"$raw/cpu.$floors_axis.floor-opened.$floors_size"
-	"$FLOOR" -k -n "$SCALE_CYCLES" "$@" >"$raw/cpu.$floors_axis.floor-kept.$floors_size"
+	"$FLOOR" -p 100 -n "$SCALE_CYCLES" "$@" >"$raw/cpu.$floors_axis.floor-opened.$floors_size"
+	"$FLOOR" -k -p 100 -n "$SCALE_CYCLES" "$@" >"$raw/cpu.$floors_axis.floor-kept.$floors_size"
 }
 
 # point AXIS SIZE SERVICES OTHERS

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Makes of what tale.sh and tale-oom.sh have written down one JSON, a table, and verdicts.
 
-usage: tale-report.py tale|oom RAW OUT.json
+usage: tale-report.py tale|oom|neighbour RAW OUT.json
        tale-report.py data TALE.json DIRECTORY     what gnuplot draws
 
-RAW has `machine`, NAME=VALUE a line; `figures`, ROUND CONDITION PHASE NAME=VALUE... a line; of the tale
-also `marks`, ROUND CONDITION PHASE SECONDS, and for each Redis samples.ROUND.CONDITION, what memlog.c
+RAW has `machine`, NAME=VALUE a line; `figures`, ROUND CONDITION PHASE NAME=VALUE... a line (of the
+neighbour a round is a pair); of the tale also `marks`, ROUND CONDITION PHASE SECONDS, and for each Redis samples.ROUND.CONDITION, what memlog.c
 prints. Nothing is left out or weighted: medians are over rounds, ratios are taken within a round first.
 """
 
 import json
+import math
 import os
 import statistics
 import sys
@@ -246,6 +247,53 @@ def make_oom(raw):
     }
 
 
+def likely(values):
+    """What the median of all that could be measured is between, 19 times in 20: two of the values, as far
+    from the middle as so many throws of a coin come (the sign test); five or fewer tell nothing of that."""
+    n, low, tail = len(values), 0, 0.5 ** len(values)
+    while tail < 0.025:
+        low += 1
+        tail += math.comb(n, low) * 0.5**n
+    return sorted(values)[max(low - 1, 0)], sorted(values)[min(n - low, n - 1)]
+
+
+def neighbour_targets(rounds):
+    targets = [
+        target(
+            "the flag of Redis is set: without thpd, with it",
+            "0, %d times" % len(rounds),
+            "%d, %d" % tuple(sum(1 - r["conditions"][c]["settled"]["flag"] for r in rounds) for c in ("always", "policy")),
+            all(r["conditions"][c]["settled"]["flag"] == wanted for r in rounds for c, wanted in (("always", 1), ("policy", 0))),
+        )
+    ]
+    for job, name in (("chase", "pointer chase"), ("jvm", "JVM")):
+        if job not in rounds[0]["conditions"]["always"]:
+            continue
+        for key, what in (("cpu_ns", "median"), ("fast_ns", "fastest tenth"), ("huge_kb", "memory in huge pages")):
+            if key not in rounds[0]["conditions"]["always"][job]:
+                continue
+            over, under = ("policy", "always") if key == "huge_kb" else ("always", "policy")
+            found = [r["conditions"][over][job][key] / r["conditions"][under][job][key] for r in rounds]
+            label = "%s: with thpd to without, %s" % (name, what if key == "huge_kb" else "speed, " + what)
+            text = "%s, median of %d pairs" % (of(spread(found), "%.3f"), len(found))
+            if len(found) > 5:
+                text += "; %.3f to %.3f with 95 %%" % likely(found)
+            targets.append(target(label, ">= 0.97", text, statistics.median(found) >= 0.97))
+    return targets
+
+
+def make_neighbour(raw):
+    rounds = [{"round": at, "conditions": c} for at, c in read_figures(raw).items()]
+    return {
+        "schema": "thpd.bench/1",
+        "benchmark": "tale-neighbour",
+        "machine": read_machine(raw),
+        "targets": neighbour_targets(rounds),
+        "summary": summary(rounds),
+        "rounds": rounds,
+    }
+
+
 def without_flats(rows):
     """Rows that a line needs: where it bends by more than a 300th of its height, and the ends."""
     highest = max(max(row[1:4]) for row in rows)
@@ -314,15 +362,16 @@ def write_data(path, directory):
 
 
 def main(args):
-    if len(args) != 3 or args[0] not in ("tale", "oom", "data"):
+    makers = {"tale": make_tale, "oom": make_oom, "neighbour": make_neighbour}
+    if len(args) != 3 or args[0] not in (*makers, "data"):
         print(__doc__, file=sys.stderr)
         return 2
     if args[0] == "data":
         write_data(args[1], args[2])
         return 0
-    result = make_tale(args[1]) if args[0] == "tale" else make_oom(args[1])
+    result = makers[args[0]](args[1])
     with open(args[2], "w") as out:
-        json.dump(result, out, indent=1 if args[0] == "oom" else None)
+        json.dump(result, out, indent=None if args[0] == "tale" else 1)
         out.write("\n")
     print()
     if args[0] == "tale":

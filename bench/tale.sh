@@ -24,7 +24,7 @@ variant=${1:-fast}
 rounds=${2:-1}
 # shellcheck source=bench/host.sh
 . "${srcdir:?}/bench/host.sh"
-: "${JAVA:=}" "${SEED:=1}" "${CHASE_MIB:=2048}" "${CHASE_SECONDS:=2}" "${LATER:=60}"
+: "${SEED:=1}" "${LATER:=60}"
 keep=32
 # Settled: RSS has not moved by a hundredth for `calm` seconds, and khugepaged has begun to look at all
 # memory so many times anew; after `least` seconds, and at most after `most`.
@@ -33,11 +33,7 @@ fast) calm=2 scans=2 least=4 most=40 interval=100 && : "${JOBS:=52000}" ;;
 defaults) calm=120 scans=2 least=120 most=4800 interval=250 && : "${JOBS:=20000}" ;;
 *) trouble "fast or defaults, not $variant" ;;
 esac
-if [ "$JAVA" != no ] && command -v javac >/dev/null; then
-	javac -d "$tmp" "$srcdir/bench/Groups.java"
-else
-	JAVA=no
-fi
+make_jvm
 
 # mark NAME PHASE
 mark() {
@@ -124,11 +120,10 @@ save() {
 # neighbours NAME: in a unit that no rule is about, beside the Redis that has settled
 neighbours() {
 	mark "$1" neighbours
-	(in_unit analytics.service "$builddir/bench/chase" "$CHASE_MIB" "$CHASE_SECONDS") >"$tmp/out"
+	chase >"$tmp/out"
 	figures "$1" chase "$tmp/out"
 	if [ "$JAVA" != no ]; then
-		(in_unit analytics.service java -Xms1200m -Xmx1200m -XX:+UseSerialGC -Xmn64m -cp "$tmp" Groups 1.5) \
-			>"$tmp/out"
+		jvm >"$tmp/out"
 		figures "$1" jvm "$tmp/out"
 	fi
 	still_set

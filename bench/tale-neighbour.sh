@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The neighbour: what programs that live from huge pages keep of their speed on a host `always` when thpd cures a
+# Redis beside them. In pairs, one with thpd and one without, a few seconds apart, in turn which comes first: what
+# else moves the machine falls on both. See bench/README.md.
+#
+# Usage: tale-neighbour.sh [PAIRS]   (as root; 20 unless told: five minutes)
+#
+# Environment: srcdir, builddir, BENCH_OUT; CHASE_MIB (2048; powers of two), CHASE_SECONDS (2). JAVA=no leaves the
+# JVM out.
+set -eu
+
+pairs=${1:-20}
+# shellcheck source=bench/host.sh
+. "${srcdir:?}/bench/host.sh"
+make_jvm
+
+# figures CONDITION PHASE: what the standard input says
+figures() {
+	echo "$pair $1 $2 $(cat)" >>"$raw/figures"
+}
+
+# beside NAME: the neighbours beside a Redis, which thpd disables as it starts if it runs
+beside() {
+	start_redis "$1"
+	[ "$1" != policy ] || until [ "$(flag $redis)" = 0 ]; do sleep 0.01; done
+	echo "flag=$(flag $redis)" | figures "$1" settled
+	chase | figures "$1" chase
+	[ "$JAVA" = no ] || jvm | figures "$1" jvm
+	still_set
+	end_redis "$1" $redis
+}
+
+with_thpd() {
+	start_thpd
+	thpd_ready
+	beside policy
+	end_thpd
+	rm -rf /run/thpd
+}
+
+describe >"$raw/machine"
+cat >>"$raw/machine" <<C
+pairs=$pairs
+chase_mib=$CHASE_MIB
+C
+take_settings
+khugepaged defaults
+setting enabled always
+for pair in $(seq "$pairs"); do
+	started=
+	if [ $((pair % 2)) = 1 ]; then
+		beside always
+		with_thpd
+	else
+		with_thpd
+		beside always
+	fi
+done
+give_settings
+python3 "$srcdir/bench/tale-report.py" neighbour "$raw" "$BENCH_OUT/tale-neighbour.json"
