@@ -41,6 +41,10 @@ for program in redis-server redis-cli redis-benchmark postgres initdb pgbench ps
 	command -v "$program" >/dev/null || unfit "needs $program; packaging/install-deps --tests gets it"
 done
 
+# Other runs that change settings have their turn.
+exec 9<$thp
+flock --timeout 300 9 || unfit "another run does not end"
+
 # The same choice as the program's: where systemd would keep its units.
 if [ -e $cgroup/cgroup.controllers ]; then
 	groups=$cgroup/$slice
