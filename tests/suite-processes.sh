@@ -537,26 +537,24 @@ if [ -n "$advised" ]; then
 	exits "one mode after another: restore" 0 "$THPCTL" restore
 	is "one mode after another: what was at first" "$(asks a "$a")" 3
 	end_all
-	# Had been disabled, was set to madvise, and has cleared that: not thpd's any more.
+	# Had been disabled, was set to madvise, and has cleared that, or its child has: not thpd's any more.
 	rules "service '$tag-a.service' { thp = madvise }"
-	start a "$tag-a.service" "$asker" --own 1 sleep
-	a=$pid
-	exits "cleared by itself: apply" 0 ctl apply
-	kill -USR2 "$a"
-	until_true tells 0 a "$a"
-	exits "cleared by itself: restore" 0 "$THPCTL" restore
-	is "cleared by itself: left alone" "$(asks a "$a")" 0
-	end_all
+	for who in itself "its child"; do
+		start a "$tag-a.service" "$asker" --own 1 sleep
+		a=$pid
+		exits "cleared by $who: apply" 0 ctl apply
+		[ "$who" = itself ] || born a "$a"
+		kill -USR2 "$pid"
+		until_true tells 0 a "$pid"
+		exits "cleared by $who: restore" 0 "$THPCTL" restore
+		is "cleared by $who: left alone" "$(asks a "$pid")" 0
+		end_all
+	done
 fi
 
 rules "service '$tag-a.service' { thp = disable }"
 start a "$tag-a.service" "$asker" sleep
 a=$pid
-exits "killed before the record was complete: apply" 0 ctl apply
-sed -i 's/"was":0/"was":-1/' $flags
-is "killed before the record was complete" "$(grep -c '"was":-1' $flags)" 1
-exits "killed before the record was complete: restore" 0 "$THPCTL" restore
-is "killed before the record was complete: clear again" "$(asks a "$a")" 0
 exits "damaged record: apply before" 0 ctl apply
 cp $flags good
 for damage in '' '{' '{"schema":"thpd.flags/2","processes":[]}' \
@@ -838,9 +836,8 @@ else
 	many=$("$asker" time 11 "$THPCTL" --role test --policy p.conf verify)
 	echo "# verify of 100 processes takes, in us by the clock and of CPU: among 100 others $few," \
 		"among 10,000 $many"
-	# By the clock it would depend on what else this machine does.
-	is "verify of 100 processes takes no longer among 10,000 others" \
-		"$((${many#* } * 10 <= ${few#* } * 13))" 1
+	# By the clock it would depend on what else this machine does. To look at each of them takes 40 times as long.
+	is "verify of 100 processes takes no longer among 10,000 others" "$((${many#* } <= ${few#* } * 2))" 1
 	end_all
 fi
 

@@ -143,21 +143,6 @@ static bool any(const struct plan *plan, enum outcome outcome)
 	return false;
 }
 
-/* Who turns out to have a flag of its own is set when that is on record. */
-static int set_all(struct host *h)
-{
-	size_t own = 1;
-	int changed = 0, r = 0;
-
-	for (int i = 0; i < 2 && own > 0 && r >= 0; i++) {
-		r = records_before(&h->root, &h->facts, &h->plan);
-		if (r == 0)
-			r = services_apply(&h->root, h->by, &h->plan, &own);
-		changed += r > 0 ? r : 0;
-	}
-	return r < 0 ? r : changed;
-}
-
 /**
  * services_set() - brings the processes of the plan to what is wanted
  * @h: the running host, locked; services_read() done
@@ -178,7 +163,12 @@ int services_set(struct host *h)
 		struct plan_proc *earlier;
 		size_t n;
 
-		r = changed = set_all(h);
+		r = services_ask_before(&h->root, h->knobs, h->by, &h->facts, &h->plan);
+		if (r == 0)
+			r = records_before(&h->root, &h->facts, &h->plan);
+		if (r == 0)
+			r = services_apply(&h->root, h->by, &h->plan);
+		changed = r;
 		if (r >= 0)
 			r = records_after(&h->root, &h->plan);
 		if (r == 0 && changed == 0 && !any(&h->plan, OUTCOME_GONE))
@@ -214,8 +204,7 @@ static int look_at_records(struct host *h, const struct flag_records *records)
 	if (r < 0)
 		return r;
 	resolve_procs(&h->plan);
-	records_limit(records, &h->plan);
-	return 0;
+	return records_limit(records, &h->facts, &h->plan);
 }
 
 /**
@@ -244,7 +233,7 @@ int services_restore(struct host *h)
 		const struct plan_proc *earlier = h->plan.procs.items;
 		size_t n = h->plan.procs.n;
 
-		r = services_apply(&h->root, h->by, &h->plan, NULL);
+		r = services_apply(&h->root, h->by, &h->plan);
 		if (r == 0 && !any(&h->plan, OUTCOME_GONE))
 			break;
 		if (r >= 0)

@@ -94,9 +94,6 @@ static int add_descendants(struct flag_records *records, const struct facts *f,
  * @f: the processes
  * @plan: of resolve_procs(); is told which of them were set before, and have undone it
  *
- * What a process has that is not known to have a flag of its own is noted as -1. It is set only
- * if it has none: so -1 comes to the same as `clear`, should nobody come to complete the note.
- *
  * Return: 0; negative errno, and then nothing may be set: it could not be cleared again.
  */
 int records_before(const struct root *root, const struct facts *f, struct plan *plan)
@@ -123,9 +120,7 @@ int records_before(const struct root *root, const struct facts *f, struct plan *
 		if (!will_be_set(plan, pp))
 			continue;
 		old = flags_find(&records, fact->pid, fact->start);
-		pp->again = old && old->was >= 0 && old->set != pp->found;
-		if (old && old->was < 0)
-			old->was = pp->found;
+		pp->again = old && old->set != pp->found;
 		if (old)
 			old->set = flag; /* what it had before our first time stays */
 		else
@@ -135,19 +130,6 @@ int records_before(const struct root *root, const struct facts *f, struct plan *
 			return r;
 	}
 	return records_save(root, &records);
-}
-
-/*
- * Whether a process has been set, though who did it was ended before he could tell. That nothing
- * was set before is what it was done for.
- */
-static bool has_got_it(const struct root *root, const struct proc_fact *fact,
-		       const struct flag_record *record)
-{
-	struct proc p;
-
-	return record->set == THP_WANT_DISABLE && proc_read(root, fact->pid, &p) == 0 &&
-	       p.start == fact->start && p.thp_enabled == 0;
 }
 
 /**
@@ -183,9 +165,7 @@ int records_after(const struct root *root, const struct plan *plan)
 			continue;
 		changed = true;
 		/* Without a flag of its own before, and none since: nothing to be put back. */
-		mine->was = pp->outcome == OUTCOME_CHANGED   ? pp->found :
-			    has_got_it(root, pp->fact, mine) ? THP_WANT_CLEAR :
-							       mine->set;
+		mine->was = pp->outcome == OUTCOME_CHANGED ? pp->found : mine->set;
 	}
 	array_foreach(it, &records.list)
 		if (it->was != it->set)
@@ -301,24 +281,33 @@ int records_plan(const struct flag_records *records, const struct facts *f, stru
 }
 
 /**
- * records_limit() - leaves alone what has another flag by now than thpd gave it
+ * records_limit() - leaves alone what has another flag by now than thpd gave it, or its ancestor
  * @records: what was set
+ * @f: the facts of records_plan()
  * @plan: of records_plan(), asked and resolved
+ *
+ * Nor is anything done to one that could not be asked.
+ *
+ * Return: 0; -ENOMEM.
  */
-void records_limit(const struct flag_records *records, struct plan *plan)
+int records_limit(const struct flag_records *records, const struct facts *f, struct plan *plan)
 {
+	struct strmap index = { 0 };
 	struct plan_proc *pp;
+	int r = index_procs(f, &plan->arena, &index);
 
+	if (r < 0)
+		return r;
 	array_foreach(pp, &plan->procs) {
-		const struct flag_record *mine = flags_find(records, pp->fact->pid,
-							    pp->fact->start);
+		const struct flag_record *from = record_of(records, f, &index, pp->fact);
 
-		if (pp->outcome != OUTCOME_DRIFTED || !mine || pp->found < 0 ||
-		    pp->found == mine->set)
+		if (pp->outcome != OUTCOME_DRIFTED || !from || pp->found == from->set)
 			continue;
-		pp->outcome = OUTCOME_OK;
-		pp->note = "has another flag by now than thpd gave it: left alone";
+		pp->outcome = pp->found < 0 ? OUTCOME_UNKNOWN : OUTCOME_OK;
+		if (pp->found >= 0)
+			pp->note = "has another flag by now than thpd gave it: left alone";
 	}
+	return 0;
 }
 
 /**

@@ -151,16 +151,63 @@ static void look_at_memory(const struct root *root, uint64_t pmd, struct plan_pr
 
 /*
  * Whether the flag has to be asked for: from outside, clear and except_advised look the same. For a
- * rule's `disable` that makes no difference before it is set, see services_apply(); for `restore`
- * it does, which leaves alone what is not from thpd any more.
+ * rule's `disable` that matters only when it is going to be set, and may have to be put back; for
+ * `restore` always, which leaves alone what is not from thpd any more.
  */
-static bool is_open(const struct plan *plan, const struct plan_proc *pp)
+static bool is_open(const struct plan *plan, const struct plan_proc *pp, bool before_set)
 {
 	int wanted = thp_mode_flag(pp->mode);
 
 	if (pp->fact->error || pp->found >= 0 || wanted < 0)
 		return false;
+	if (before_set)
+		return pp->outcome == OUTCOME_DRIFTED && pp->now < 0;
 	return wanted != THP_WANT_DISABLE || pp->fact->thp_enabled < 0 || pp->rule >= plan->rules.n;
+}
+
+/* Asks the processes for which is_open() says so. */
+static int ask(const struct root *root, int dirfd, const struct privileged *by, struct facts *f,
+	       struct plan *plan, bool before_set)
+{
+	uint64_t pmd = 0;
+	bool always = services_all_get(root, dirfd, &pmd);
+	struct plan_proc *pp;
+	struct batch b;
+	int r = batch_make(plan, &b);
+
+	if (r < 0)
+		return r;
+	array_foreach(pp, &plan->procs) {
+		enum apply_mode apply = apply_of(plan, pp);
+
+		if (!is_open(plan, pp, before_set))
+			continue;
+		if (root->live && apply != APPLY_VERIFY)
+			batch_add(&b, pp, INJECT_GET);
+		else if (always)
+			look_at_memory(root, pmd, pp);
+		if (pp->found < 0 && apply == APPLY_VERIFY && !before_set)
+			pp->note = "does not show from outside, and apply = verify does not ask";
+	}
+	if (b.n > 0)
+		r = by->inject(by->data, b.requests, b.n, b.answers);
+	for (size_t i = 0; i < b.n && r == 0; i++) {
+		pp = b.procs[i];
+		if (b.answers[i].result == INJECT_OK) {
+			pp->found = b.answers[i].now;
+			continue;
+		}
+		/* Why, will be said when it is set. */
+		if (before_set)
+			continue;
+		judge(root, plan, pp, &b.answers[i]);
+		pp->outcome = OUTCOME_UNKNOWN;
+		if (b.answers[i].result == INJECT_GONE)
+			f->procs.items[pp->fact - f->procs.items].error = -ESRCH;
+		else if (always)
+			look_at_memory(root, pmd, pp);
+	}
+	return r;
 }
 
 /**
@@ -179,42 +226,20 @@ static bool is_open(const struct plan *plan, const struct plan_proc *pp)
 int services_ask(const struct root *root, int dirfd, const struct privileged *by, struct facts *f,
 		 struct plan *plan)
 {
-	uint64_t pmd = 0;
-	bool always = services_all_get(root, dirfd, &pmd);
-	struct plan_proc *pp;
-	struct batch b;
-	int r = batch_make(plan, &b);
+	return ask(root, dirfd, by, f, plan, false);
+}
 
-	if (r < 0)
-		return r;
-	array_foreach(pp, &plan->procs) {
-		enum apply_mode apply = apply_of(plan, pp);
-
-		if (!is_open(plan, pp))
-			continue;
-		if (root->live && apply != APPLY_VERIFY)
-			batch_add(&b, pp, INJECT_GET);
-		else if (always)
-			look_at_memory(root, pmd, pp);
-		if (pp->found < 0 && apply == APPLY_VERIFY)
-			pp->note = "does not show from outside, and apply = verify does not ask";
-	}
-	if (b.n > 0)
-		r = by->inject(by->data, b.requests, b.n, b.answers);
-	for (size_t i = 0; i < b.n && r == 0; i++) {
-		pp = b.procs[i];
-		if (b.answers[i].result == INJECT_OK) {
-			pp->found = b.answers[i].now;
-			continue;
-		}
-		judge(root, plan, pp, &b.answers[i]);
-		pp->outcome = OUTCOME_UNKNOWN;
-		if (b.answers[i].result == INJECT_GONE)
-			f->procs.items[pp->fact - f->procs.items].error = -ESRCH;
-		else if (always)
-			look_at_memory(root, pmd, pp);
-	}
-	return r;
+/**
+ * services_ask_before() - finds out what is about to be changed, where it does not show from
+ * outside
+ *
+ * As services_ask(), for those that services_apply() will set: what they have now is what `restore`
+ * will put back. Who cannot be asked, cannot be set either.
+ */
+int services_ask_before(const struct root *root, int dirfd, const struct privileged *by,
+			struct facts *f, struct plan *plan)
+{
+	return ask(root, dirfd, by, f, plan, true);
 }
 
 /**
@@ -222,20 +247,15 @@ int services_ask(const struct root *root, int dirfd, const struct privileged *by
  * @root: the running host
  * @by: who sets it
  * @plan: of resolve_procs(); outcomes, and what was found and read back, are updated
- * @ret_own: how many that were not known to have a flag of their own have one; may be NULL
  *
- * Left alone are those whose rule says `apply = start` or `verify`: they stay `drifted`. So do
- * those of @ret_own: what they have is known now, and is to be noted before it is set. So one
- * stop is enough for all others.
+ * Left alone are those whose rule says `apply = start` or `verify`: they stay `drifted`.
  *
  * Return: how many were set; negative errno when nothing could be done.
  */
-int services_apply(const struct root *root, const struct privileged *by, struct plan *plan,
-		   size_t *ret_own)
+int services_apply(const struct root *root, const struct privileged *by, struct plan *plan)
 {
 	struct plan_proc *pp;
 	struct batch b;
-	size_t own = 0;
 	int changed = 0, r = batch_make(plan, &b);
 
 	if (r < 0)
@@ -250,7 +270,7 @@ int services_apply(const struct root *root, const struct privileged *by, struct 
 		else if (apply == APPLY_VERIFY)
 			pp->note = "apply = verify: is left alone";
 		else
-			batch_add(&b, pp, pp->found < 0 ? INJECT_SET_UNSET : INJECT_SET);
+			batch_add(&b, pp, INJECT_SET);
 	}
 	if (b.n > 0)
 		r = by->inject(by->data, b.requests, b.n, b.answers);
@@ -262,10 +282,6 @@ int services_apply(const struct root *root, const struct privileged *by, struct 
 		pp = b.procs[i];
 		if (answer->before >= 0)
 			pp->found = answer->before;
-		if (answer->result == INJECT_OK && answer->now != thp_mode_flag(pp->mode)) {
-			own++;
-			continue;
-		}
 		pp->now = answer->now;
 		if (answer->result != INJECT_OK) {
 			judge(root, plan, pp, answer);
@@ -276,7 +292,5 @@ int services_apply(const struct root *root, const struct privileged *by, struct 
 		pp->note = NULL;
 		changed += pp->outcome == OUTCOME_CHANGED;
 	}
-	if (ret_own)
-		*ret_own = own;
 	return changed;
 }

@@ -22,9 +22,10 @@ int services_named(const struct root *root, const int32_t *pids, size_t n, struc
 int services_all(const struct facts *f, struct plan *plan);
 int services_ask(const struct root *root, int dirfd, const struct privileged *by, struct facts *f,
 		 struct plan *plan);
+int services_ask_before(const struct root *root, int dirfd, const struct privileged *by,
+			struct facts *f, struct plan *plan);
 bool services_all_get(const struct root *root, int dirfd, uint64_t *ret_pmd);
-int services_apply(const struct root *root, const struct privileged *by, struct plan *plan,
-		   size_t *ret_own);
+int services_apply(const struct root *root, const struct privileged *by, struct plan *plan);
 int services_memory(const struct root *root, const struct unit_tree *tree, struct facts *f,
 		    const struct plan *plan);
 int services_carried(const struct root *root, const struct plan *plan, struct arena *a,

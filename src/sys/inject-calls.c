@@ -194,12 +194,10 @@ bool tracer_may_fire(const struct tracer *t)
 {
 	const struct inject_request *rq = t->request;
 
-	const int enabled = t->target.thp_enabled;
-
-	return (rq->op == INJECT_SET || (rq->op == INJECT_SET_UNSET && enabled)) && !t->watch &&
-	       t->how == WAS_BLOCKED && !arch_early() && !arch_clobbers(&t->was) &&
-	       !t->target.seccomp && !t->group_stop && t->memory >= 0 && enabled >= 0 &&
-	       rq->flag == (enabled ? THP_FLAG_DISABLE : THP_FLAG_CLEAR);
+	return rq->op == INJECT_SET && !t->watch && t->how == WAS_BLOCKED && !arch_early() &&
+	       !arch_clobbers(&t->was) && !t->target.seccomp && !t->group_stop && t->memory >= 0 &&
+	       t->target.thp_enabled >= 0 &&
+	       rq->flag == (t->target.thp_enabled ? THP_FLAG_DISABLE : THP_FLAG_CLEAR);
 }
 
 /*
@@ -252,8 +250,7 @@ static int set_and_ask(struct tracer *t)
  */
 int tracer_ask_and_set(struct tracer *t)
 {
-	const enum inject_op op = (enum inject_op)t->request->op;
-	const bool ask_only = op == INJECT_GET;
+	const bool ask_only = t->request->op == INJECT_GET;
 	const enum then then = !tracer_early(t) && ask_only ? THEN_STOP : THEN_ANOTHER;
 	long value = 0;
 	int r;
@@ -272,8 +269,7 @@ int tracer_ask_and_set(struct tracer *t)
 		t->answer->before = (int32_t)value;
 	t->answer->now = (int32_t)value;
 	tracer_point(t, INJECT_AT_NEXT_CALL);
-	if (ask_only || value == t->request->flag ||
-	    (op == INJECT_SET_UNSET && value != THP_FLAG_CLEAR))
+	if (ask_only || value == t->request->flag)
 		return then == THEN_STOP ? 0 : tracer_leave_call(t);
 	return set_and_ask(t);
 }

@@ -120,7 +120,7 @@ static bool is_done(struct tracer *t, int fired_from)
 {
 	const int enabled = t->target.thp_enabled;
 
-	if (t->request->op == INJECT_GET || enabled < 0)
+	if (t->request->op != INJECT_SET || enabled < 0)
 		return false;
 	t->watch = fired_from == enabled;
 	if (fired_from < 0 && (enabled || t->request->flag != THP_FLAG_DISABLE))
@@ -239,9 +239,9 @@ static int refuse(const struct inject_request *rq)
 	/* PID 1 hands its flag to everything that is started from then on. */
 	if (rq->pid <= 1 || rq->pid == getpid())
 		return INJECT_FORBIDDEN;
-	if (rq->op < INJECT_GET || rq->op > INJECT_SET_UNSET)
+	if (rq->op != INJECT_GET && rq->op != INJECT_SET)
 		return -EINVAL;
-	if (rq->op != INJECT_GET && rq->flag != THP_FLAG_CLEAR && rq->flag != THP_FLAG_DISABLE &&
+	if (rq->op == INJECT_SET && rq->flag != THP_FLAG_CLEAR && rq->flag != THP_FLAG_DISABLE &&
 	    rq->flag != THP_FLAG_EXCEPT_ADVISED)
 		return -EINVAL;
 	return INJECT_UNFINISHED;

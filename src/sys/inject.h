@@ -8,9 +8,8 @@
 #include <stdint.h>
 
 enum inject_op {
-	INJECT_GET,	  /* ask the process what is set */
-	INJECT_SET,	  /* set it, and ask again */
-	INJECT_SET_UNSET, /* the same where nothing is set; what is set is told, and stays */
+	INJECT_GET, /* ask the process what is set */
+	INJECT_SET, /* set it, and ask again */
 };
 
 /* Why a process was left alone; 0 is success. One word each in inject_words. */
@@ -68,7 +67,7 @@ struct inject_request {
 	int32_t pid;
 	int32_t op;	/* enum inject_op */
 	uint64_t start; /* when it started, as proc_read() tells; with pid, what names a process */
-	int32_t flag;	/* enum thp_flag, unless it is INJECT_GET */
+	int32_t flag;	/* enum thp_flag, for INJECT_SET */
 	int32_t die_at; /* enum inject_point: for tests; 0 never */
 };
 

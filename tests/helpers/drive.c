@@ -137,42 +137,20 @@ enum thp_flag flag_of(unsigned int i)
 	return i % 4 && knows ? THP_FLAG_EXCEPT_ADVISED : THP_FLAG_DISABLE;
 }
 
-/* Again as long as the process is busy; whether it has @then, by what is seen from outside, too. */
-static bool has_then(const struct target *t, enum inject_op op, enum thp_flag flag,
-		     enum thp_flag then, struct inject_answer *ret)
+/* Sets the flag, again as long as the process is busy; whether it is seen from outside, too. */
+bool set_now(const struct target *t, enum thp_flag flag, struct inject_answer *ret)
 {
 	const int64_t begin = now_us();
 	int enabled;
 
 	do {
-		*ret = ask(t, op, flag, INJECT_AT_NONE);
+		*ret = ask(t, INJECT_SET, flag, INJECT_AT_NONE);
 		times_busy += ret->result == INJECT_BUSY;
 	} while (ret->result == INJECT_BUSY && now_us() - begin < BUSY_LIMIT_US);
-	if (ret->result != INJECT_OK || ret->now != (int32_t)then)
+	if (ret->result != INJECT_OK || ret->now != (int32_t)flag)
 		return false;
 	enabled = status_field(t->pid, "\nTHP_enabled:");
-	return enabled < 0 || enabled == (then != THP_FLAG_DISABLE);
-}
-
-/* Sets the flag. */
-bool set_now(const struct target *t, enum thp_flag flag, struct inject_answer *ret)
-{
-	return has_then(t, INJECT_SET, flag, flag, ret);
-}
-
-/* The @i-th flag, which is to be seen; one of its own in between is not to be overwritten. */
-static bool set_in_turn(const struct target *t, unsigned int i, struct inject_answer *ret)
-{
-	const enum thp_flag flag = flag_of(i);
-
-	/* Before each but the first, there is none. */
-	if (i > 0 && flag == THP_FLAG_DISABLE && i % 8)
-		return has_then(t, INJECT_SET_UNSET, flag, flag, ret) &&
-		       ret->before == THP_FLAG_CLEAR;
-	return set_now(t, flag, ret) &&
-	       (flag != THP_FLAG_EXCEPT_ADVISED ||
-		(has_then(t, INJECT_SET_UNSET, THP_FLAG_DISABLE, flag, ret) &&
-		 ret->before == (int32_t)flag));
+	return enabled < 0 || enabled == (flag != THP_FLAG_DISABLE);
 }
 
 void complain(enum thp_flag flag, const struct inject_answer *a)
@@ -196,11 +174,13 @@ static int drive_rounds(const struct target *t, int n)
 	struct inject_answer a;
 
 	for (int i = 0; i < n && stops && !gone; i++) {
-		if (set_in_turn(t, (unsigned int)i, &a)) {
+		enum thp_flag flag = flag_of((unsigned int)i);
+
+		if (set_now(t, flag, &a)) {
 			stops[ok++] = a.stopped_ns;
 			continue;
 		}
-		complain(flag_of((unsigned int)i), &a);
+		complain(flag, &a);
 		if (a.result == INJECT_GONE)
 			gone++;
 		else

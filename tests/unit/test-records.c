@@ -412,13 +412,6 @@ static void add_process(int32_t pid, int32_t ppid, uint64_t start)
 		 "Seccomp:\t0\n");
 }
 
-/* As the kernel tells it from outside. */
-static void disable_process(int32_t pid)
-{
-	tree_add(tree, arena_printf(&scratch, "/proc/%d/status", pid),
-		 "Name:\tc\nUid:\t0\t0\t0\t0\nTHP_enabled:\t0\nThreads:\t1\n");
-}
-
 static void end_process(int32_t pid)
 {
 	ck_assert_int_eq(unlink(tree_path(&scratch, tree,
@@ -512,41 +505,6 @@ START_TEST(written_before_and_completed_after)
 	ck_assert(plan.procs.items[0].again);
 	ck_assert(!plan.procs.items[1].again);
 	ck_assert_str_eq(on_record(10), "1 was 0");
-}
-END_TEST
-
-/* -1 is `clear`, unless it turns out to be something else before it is set. */
-START_TEST(a_flag_of_its_own_is_noted_before_it_is_set)
-{
-	struct plan_proc *pp;
-
-	add_unit();
-	(void)add_rule(THP_MODE_DISABLE, APPLY_ALL);
-	pp = add_drifted(10, THP_MODE_DISABLE);
-	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
-	ck_assert_str_eq(on_record(10), "1 was -1");
-	pp->found = THP_WANT_EXCEPT_ADVISED;
-	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
-	ck_assert_str_eq(on_record(10), "1 was 3");
-	ck_assert(!pp->again);
-}
-END_TEST
-
-START_TEST(set_though_nobody_could_tell)
-{
-	struct plan_proc *pp;
-
-	add_unit();
-	(void)add_rule(THP_MODE_DISABLE, APPLY_ALL);
-	(void)add_drifted(10, THP_MODE_DISABLE);
-	(void)add_drifted(11, THP_MODE_DISABLE);
-	ck_assert_int_eq(records_before(&root, &(struct facts){ 0 }, &plan), 0);
-	disable_process(10);
-	array_foreach(pp, &plan.procs)
-		pp->outcome = OUTCOME_FAILED;
-	ck_assert_int_eq(records_after(&root, &plan), 0);
-	ck_assert_str_eq(on_record(10), "1 was 0");
-	ck_assert_str_eq(on_record(11), "");
 }
 END_TEST
 
@@ -745,26 +703,31 @@ START_TEST(who_is_exempt_or_gone_is_left_out)
 }
 END_TEST
 
-/* What a process has set itself since is its own. */
+/* What a process has set itself since is its own, and so is what its child has. */
 START_TEST(another_flag_by_now)
 {
-	_cleanup_flags_ struct flag_records f = parse(FLAGS(
-		RECORD("10", "100", "1", "0") "," RECORD("11", "100", "1",
-							 "0") "," RECORD("12", "100", "0", "1")));
-	struct plan_proc *mine = add_proc(&plan, 10, THP_MODE_SYSTEM);
+	_cleanup_flags_ struct flag_records f = parse(
+		FLAGS(RECORD("10", "100", "1", "0") "," RECORD("11", "100", "1", "0") "," RECORD(
+			"12", "100", "0", "1") "," RECORD("13", "100", "3", "1")));
+	struct unit_fact *unit = array_add(&facts.arena, &facts.units);
 
-	mine->found = THP_WANT_DISABLE;
-	add_proc(&plan, 11, THP_MODE_SYSTEM)->found = THP_WANT_EXCEPT_ADVISED;
-	add_proc(&plan, 12, THP_MODE_DISABLE)->found = THP_WANT_EXCEPT_ADVISED;
-	/* A child without a record has it from its ancestor. */
-	add_proc(&plan, 13, THP_MODE_SYSTEM)->found = THP_WANT_DISABLE;
+	*unit = (struct unit_fact){ .name = "a.service", .parent = UNIT_NONE };
+	add_fact(10, 1, THP_WANT_DISABLE);
+	add_fact(11, 1, THP_WANT_EXCEPT_ADVISED);
+	add_fact(12, 1, THP_WANT_EXCEPT_ADVISED);
+	add_fact(13, 1, -1); /* did not answer */
+	add_fact(20, 10, THP_WANT_DISABLE);
+	add_fact(21, 10, THP_WANT_EXCEPT_ADVISED);
+	ck_assert_int_eq(records_plan(&f, &facts, &plan), 0);
 	resolve_procs(&plan);
-	records_limit(&f, &plan);
-	ck_assert_int_eq(plan.procs.items[0].outcome, OUTCOME_DRIFTED);
-	ck_assert_int_eq(plan.procs.items[1].outcome, OUTCOME_OK);
-	ck_assert(contains(plan.procs.items[1].note, "left alone"));
-	ck_assert_int_eq(plan.procs.items[2].outcome, OUTCOME_OK);
-	ck_assert_int_eq(plan.procs.items[3].outcome, OUTCOME_DRIFTED);
+	ck_assert_int_eq(records_limit(&f, &facts, &plan), 0);
+	ck_assert_int_eq(planned(10)->outcome, OUTCOME_DRIFTED);
+	ck_assert_int_eq(planned(11)->outcome, OUTCOME_OK);
+	ck_assert(contains(planned(11)->note, "left alone"));
+	ck_assert_int_eq(planned(12)->outcome, OUTCOME_OK);
+	ck_assert_int_eq(planned(13)->outcome, OUTCOME_UNKNOWN);
+	ck_assert_int_eq(planned(20)->outcome, OUTCOME_DRIFTED);
+	ck_assert_int_eq(planned(21)->outcome, OUTCOME_OK);
 }
 END_TEST
 
@@ -828,8 +791,6 @@ int main(void)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, nothing_on_record);
 	tcase_add_test(c, written_before_and_completed_after);
-	tcase_add_test(c, a_flag_of_its_own_is_noted_before_it_is_set);
-	tcase_add_test(c, set_though_nobody_could_tell);
 	tcase_add_test(c, denied_though_its_flag_was_known);
 	tcase_add_test(c, left_alone_is_not_on_record);
 	tcase_add_test(c, the_first_time_counts);
