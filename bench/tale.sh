@@ -6,7 +6,7 @@
 # Usage: tale.sh [fast|defaults [ROUNDS]]   (as root; fast, 1 unless told)
 #
 #	fast		khugepaged is sped up; a round takes less than 90 s on a machine with nothing else to do
-#	defaults	khugepaged as the kernel has it; fewer jobs, a quarter of an hour a round
+#	defaults	khugepaged as the kernel has it; fewer jobs, twenty minutes a round
 #
 # Environment: srcdir, builddir, BENCH_OUT; JOBS (52000; 20000), SEED (1), CHASE_MIB (2048; powers of two), CHASE_SECONDS (2),
 # LATER (60): after how many seconds the last look is taken. JAVA=no leaves the JVM out.
