@@ -9,11 +9,10 @@
  * - the thread is sent back by the end of one more call, an idle one, with registers that say that
  *   its own call has just been interrupted: then the kernel rewinds it, and decides on signals;
  * - the thread has its signals blocked from the first call to that point. They come, all of them
- * and
- *   in order, when the kernel can decide. Should the tracer be killed, the stub unblocks them.
+ *   and in order, when the kernel can decide. Should the tracer be killed, the stub unblocks them.
  */
-#include <sched.h>
 #include <sys/ptrace.h>
+#include <time.h>
 
 #include "sys/inject-tracer.h"
 
@@ -37,7 +36,7 @@ void tracer_early_look(struct tracer *t)
 	t->before.nr = -1;
 	for (int i = 0; arch_early() && t->before.nr < 0 && i < LOOKS; i++) {
 		if (i > 0)
-			(void)sched_yield();
+			(void)nanosleep(&(struct timespec){ .tv_nsec = 1000 }, NULL);
 		if (target_call(&t->target, &t->before) < 0)
 			return;
 	}

@@ -7,7 +7,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-#define SPIN_NS 100000
+#define SPIN_NS 50000
 #define GROUP_STOP_EVENT 128 /* PTRACE_EVENT_STOP */
 
 /**
@@ -100,7 +100,10 @@ int tracer_look(const struct tracer *t, int options, int *ret_status)
 /**
  * tracer_next_stop() - waits for the next stop, or until the thread is woken as expired
  *
- * A stop mostly comes at once, and a CPU that sleeps meanwhile takes longer to wake than that.
+ * A stop mostly comes at once, and a CPU that sleeps meanwhile takes longer to wake than that. If
+ * it does not, the thread may be waiting for this very CPU: then we sleep until it has stopped.
+ * sched_yield(2) would have us wait for everybody else as well, with the thread stopped, and since
+ * Linux 6.18 costs a slice of time each time (yield_task_fair(), kernel/sched/fair.c).
  */
 enum stop tracer_next_stop(const struct tracer *t, int *ret_signal)
 {
@@ -117,8 +120,6 @@ enum stop tracer_next_stop(const struct tracer *t, int *ret_signal)
 			return STOP_GONE;
 		if (tracer_expired(t))
 			return STOP_EXPIRED;
-		/* The thread may be waiting for this very CPU. */
-		(void)sched_yield();
 		if (monotonic_ns() >= until)
 			options = 0;
 	}

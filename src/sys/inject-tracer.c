@@ -14,11 +14,13 @@
 #include "sys/inject-tracer.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define LINGER_NS 4000000
+#define SPIN_NS 30000
+#define REST_NS 50000
 
 /*
  * Near the vdso there may be no way back from the stub that leaves all registers alone; it is used
@@ -101,7 +103,8 @@ static void pass_in_gap(struct tracer *t, int sig)
  */
 static bool linger(struct tracer *t)
 {
-	uint64_t until = monotonic_ns() + LINGER_NS;
+	const struct timespec rest = { .tv_nsec = REST_NS };
+	const uint64_t began = monotonic_ns();
 
 	do {
 		/* In this order: a stop for a signal looks like being in the call, too. */
@@ -112,7 +115,9 @@ static bool linger(struct tracer *t)
 		if (r < 0 || (r == 0 && blocked))
 			return r == 0;
 		if (r == 0) {
-			(void)sched_yield();
+			/* It may be waiting for this very CPU. */
+			if (monotonic_ns() > began + SPIN_NS)
+				(void)nanosleep(&rest, NULL);
 			continue;
 		}
 		switch (tracer_decode(status, &sig)) {
@@ -127,7 +132,7 @@ static bool linger(struct tracer *t)
 		default:
 			(void)tracer_trace(t, PTRACE_CONT, 0);
 		}
-	} while (monotonic_ns() < until);
+	} while (monotonic_ns() < began + LINGER_NS);
 	return false;
 }
 
