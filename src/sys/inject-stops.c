@@ -102,8 +102,7 @@ int tracer_look(const struct tracer *t, int options, int *ret_status)
  *
  * A stop mostly comes at once, and a CPU that sleeps meanwhile takes longer to wake than that. If
  * it does not, the thread may be waiting for this very CPU: then we sleep until it has stopped.
- * sched_yield(2) would have us wait for everybody else as well, with the thread stopped, and since
- * Linux 6.18 costs a slice of time each time (yield_task_fair(), kernel/sched/fair.c).
+ * sched_yield(2) would have us wait for everybody else as well, with the thread stopped.
  */
 enum stop tracer_next_stop(const struct tracer *t, int *ret_signal)
 {
