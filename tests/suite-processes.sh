@@ -836,8 +836,9 @@ else
 	many=$("$asker" time 11 "$THPCTL" --role test --policy p.conf verify)
 	echo "# verify of 100 processes takes, in us by the clock and of CPU: among 100 others $few," \
 		"among 10,000 $many"
-	# By the clock it would depend on what else this machine does. To look at each of them takes 40 times as long.
-	is "verify of 100 processes takes no longer among 10,000 others" "$((${many#* } <= ${few#* } * 2))" 1
+	# By the clock it would depend on what else this machine does.
+	is "verify of 100 processes takes no longer among 10,000 others" \
+		"$((${many#* } * 10 <= ${few#* } * 13))" 1
 	end_all
 fi
 

@@ -246,6 +246,7 @@ static int add_proc(struct plan *plan, const struct facts *f, const struct proc_
 		.unit = (uint32_t)plan->units.n - 1,
 		.rule = UINT32_MAX,
 		.mode = mode_of(record->was),
+		.given = record->set,
 		.outcome = OUTCOME_UNKNOWN,
 		.found = fact->flag,
 		.now = -1,
@@ -282,32 +283,21 @@ int records_plan(const struct flag_records *records, const struct facts *f, stru
 
 /**
  * records_limit() - leaves alone what has another flag by now than thpd gave it, or its ancestor
- * @records: what was set
- * @f: the facts of records_plan()
  * @plan: of records_plan(), asked and resolved
  *
  * Nor is anything done to one that could not be asked.
- *
- * Return: 0; -ENOMEM.
  */
-int records_limit(const struct flag_records *records, const struct facts *f, struct plan *plan)
+void records_limit(struct plan *plan)
 {
-	struct strmap index = { 0 };
 	struct plan_proc *pp;
-	int r = index_procs(f, &plan->arena, &index);
 
-	if (r < 0)
-		return r;
 	array_foreach(pp, &plan->procs) {
-		const struct flag_record *from = record_of(records, f, &index, pp->fact);
-
-		if (pp->outcome != OUTCOME_DRIFTED || !from || pp->found == from->set)
+		if (pp->outcome != OUTCOME_DRIFTED || pp->found == pp->given)
 			continue;
 		pp->outcome = pp->found < 0 ? OUTCOME_UNKNOWN : OUTCOME_OK;
 		if (pp->found >= 0)
 			pp->note = "has another flag by now than thpd gave it: left alone";
 	}
-	return 0;
 }
 
 /**

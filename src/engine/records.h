@@ -19,7 +19,7 @@ int records_started(const struct root *root, const struct flag_record *list, siz
 int records_after(const struct root *root, const struct plan *plan);
 int records_outside(const struct root *root, const struct flag_records *records, struct facts *f);
 int records_plan(const struct flag_records *records, const struct facts *f, struct plan *plan);
-int records_limit(const struct flag_records *records, const struct facts *f, struct plan *plan);
+void records_limit(struct plan *plan);
 int records_forget(const struct root *root, const struct plan *plan);
 
 #endif

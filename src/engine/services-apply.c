@@ -104,9 +104,14 @@ static void batch_add(struct batch *b, struct plan_proc *pp, enum inject_op op)
 }
 
 /* `restore` goes by what was there, not by a rule. */
+static bool has_rule(const struct plan *plan, const struct plan_proc *pp)
+{
+	return pp->rule < plan->rules.n;
+}
+
 static enum apply_mode apply_of(const struct plan *plan, const struct plan_proc *pp)
 {
-	return pp->rule < plan->rules.n ? plan->rules.items[pp->rule].rule->apply : APPLY_ALL;
+	return has_rule(plan, pp) ? plan->rules.items[pp->rule].rule->apply : APPLY_ALL;
 }
 
 /**
@@ -162,7 +167,7 @@ static bool is_open(const struct plan *plan, const struct plan_proc *pp, bool be
 		return false;
 	if (before_set)
 		return pp->outcome == OUTCOME_DRIFTED && pp->now < 0;
-	return wanted != THP_WANT_DISABLE || pp->fact->thp_enabled < 0 || pp->rule >= plan->rules.n;
+	return wanted != THP_WANT_DISABLE || pp->fact->thp_enabled < 0 || !has_rule(plan, pp);
 }
 
 /* Asks the processes for which is_open() says so. */

@@ -82,6 +82,7 @@ struct plan_proc {
 	int error;  /* the errno behind it, positive, or 0 */
 	int found;  /* the flag before anything was done, enum thp_flag; -1: not known */
 	int now;    /* the flag after it was set or asked; -1: it was not */
+	int given;  /* for `restore`: the flag that thpd gave it, or its ancestor */
 	bool again; /* it had been set before, and was not so any more */
 	const char *note;
 };

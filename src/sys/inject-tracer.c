@@ -19,8 +19,8 @@
 #include <time.h>
 
 #define LINGER_NS 4000000
-#define SPIN_NS 30000
-#define REST_NS 50000
+#define LINGER_SPIN_NS 30000
+#define LINGER_REST_NS 50000
 
 /*
  * Near the vdso there may be no way back from the stub that leaves all registers alone; it is used
@@ -103,7 +103,7 @@ static void pass_in_gap(struct tracer *t, int sig)
  */
 static bool linger(struct tracer *t)
 {
-	const struct timespec rest = { .tv_nsec = REST_NS };
+	const struct timespec rest = { .tv_nsec = LINGER_REST_NS };
 	const uint64_t began = monotonic_ns();
 
 	do {
@@ -116,7 +116,7 @@ static bool linger(struct tracer *t)
 			return r == 0;
 		if (r == 0) {
 			/* It may be waiting for this very CPU. */
-			if (monotonic_ns() > began + SPIN_NS)
+			if (monotonic_ns() > began + LINGER_SPIN_NS)
 				(void)nanosleep(&rest, NULL);
 			continue;
 		}

@@ -15,11 +15,8 @@
 
 /* How much later than asked for a call may return on a busy machine. */
 #define LATE (crowd ? STUCK : 1000 * MS)
-/*
- * Whoever stands still for so long does so for good. Half a minute has been seen on a busy machine of two
- * CPUs: kdamond, which holds a lock of the victim's memory (rmap_walk_anon()), did not get one.
- */
-#define STUCK (90000 * MS)
+/* Whoever stands still for so long does so for good. */
+#define STUCK (30000 * MS)
 /* No limit: its timeout starts anew when the call is interrupted, by the kernel's own rule. */
 #define ANEW 0
 
