@@ -42,18 +42,12 @@ chmod 755 "$tmp"
 raw=$tmp/raw
 mkdir "$raw"
 
-# Where systemd would keep its units, and where their memory is counted: the same choice as thpd's.
-if [ -e $cgroup/cgroup.controllers ]; then
-	groups=$cgroup/$slice
-elif [ -e $cgroup/unified/cgroup.controllers ]; then
-	groups=$cgroup/unified/$slice
-else
-	groups=$cgroup/systemd/$slice
-fi
-memory=$groups limit=memory.max
-# shellcheck disable=SC2034 # limit: of tale-oom.sh
-[ ! -d $cgroup/memory ] || memory=$cgroup/memory/$slice limit=memory.limit_in_bytes
-[ "$memory" = "$groups" ] || groups="$groups $memory"
+# shellcheck source=tests/groups.sh
+. "$srcdir/tests/groups.sh"
+# shellcheck disable=SC2034 # of tale-oom.sh
+limit=memory.max
+# shellcheck disable=SC2034
+[ "$memory" = "$units" ] || limit=memory.limit_in_bytes
 
 # value FILE: of a setting
 value() {
@@ -176,6 +170,11 @@ rcli() {
 	rcli_name=$1
 	shift
 	redis-cli -s "$tmp/$rcli_name/redis.sock" "$@"
+}
+
+# figures CONDITION PHASE FILE: what a program has printed, NAME=VALUE, in this $round
+figures() {
+	echo "$round $1 $2 $(cat "$3")" >>"$raw/figures"
 }
 
 # The neighbours, in a unit that no rule is about; they print what they have found.

@@ -33,7 +33,7 @@ needs=python3
 settings=$(cd $thp && find . -type f -perm -200 | sed 's,^\./,,' | sort)
 # shellcheck source=bench/host.sh
 . "${srcdir:?}/bench/host.sh"
-crowd_slice=${groups%% *}/${slice%.slice}-crowd.slice
+crowd_slice=$units/${slice%.slice}-crowd.slice
 mkdir "$crowd_slice"
 describe >"$raw/machine"
 

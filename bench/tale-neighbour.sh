@@ -15,18 +15,21 @@ pairs=${1:-20}
 . "${srcdir:?}/bench/host.sh"
 make_jvm
 
-# figures CONDITION PHASE: what the standard input says
-figures() {
-	echo "$pair $1 $2 $(cat)" >>"$raw/figures"
-}
-
 # beside NAME: the neighbours beside a Redis, which thpd disables as it starts if it runs
 beside() {
 	start_redis "$1"
-	[ "$1" != policy ] || until [ "$(flag $redis)" = 0 ]; do sleep 0.01; done
-	echo "flag=$(flag $redis)" | figures "$1" settled
-	chase | figures "$1" chase
-	[ "$JAVA" = no ] || jvm | figures "$1" jvm
+	[ "$1" != policy ] || until [ "$(flag $redis)" = 0 ]; do
+		kill -0 $thpd 2>/dev/null || trouble "thpd has ended: $(cat "$tmp/thpd.log")"
+		sleep 0.01
+	done
+	echo "flag=$(flag $redis)" >"$tmp/out"
+	figures "$1" settled "$tmp/out"
+	chase >"$tmp/out"
+	figures "$1" chase "$tmp/out"
+	if [ "$JAVA" != no ]; then
+		jvm >"$tmp/out"
+		figures "$1" jvm "$tmp/out"
+	fi
 	still_set
 	end_redis "$1" $redis
 }
@@ -47,9 +50,9 @@ C
 take_settings
 khugepaged defaults
 setting enabled always
-for pair in $(seq "$pairs"); do
+for round in $(seq "$pairs"); do
 	started=
-	if [ $((pair % 2)) = 1 ]; then
+	if [ $((round % 2)) = 1 ]; then
 		beside always
 		with_thpd
 	else

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Makes of what tale.sh and tale-oom.sh have written down one JSON, a table, and verdicts.
+"""Makes of what tale.sh, tale-oom.sh or tale-neighbour.sh has written down one JSON, a table, and verdicts.
 
 usage: tale-report.py tale|oom|neighbour RAW OUT.json
        tale-report.py data TALE.json DIRECTORY     what gnuplot draws
 
 RAW has `machine`, NAME=VALUE a line; `figures`, ROUND CONDITION PHASE NAME=VALUE... a line (of the
-neighbour a round is a pair); of the tale also `marks`, ROUND CONDITION PHASE SECONDS, and for each Redis samples.ROUND.CONDITION, what memlog.c
-prints. Nothing is left out or weighted: medians are over rounds, ratios are taken within a round first.
+neighbour a round is a pair); of the tale also `marks`, ROUND CONDITION PHASE SECONDS, and for each Redis
+samples.ROUND.CONDITION, what memlog.c prints. Nothing is left out or weighted: medians are over rounds, ratios are taken within a round first.
 """
 
 import json
@@ -83,8 +83,12 @@ def summary(rounds):
     return {name: spread(values) for name, values in found.items()}
 
 
+def each_ratio(rounds, over, under, phase, name):
+    return [r["conditions"][over][phase][name] / r["conditions"][under][phase][name] for r in rounds]
+
+
 def ratios(rounds, over, under, phase, name):
-    return spread([r["conditions"][over][phase][name] / r["conditions"][under][phase][name] for r in rounds])
+    return spread(each_ratio(rounds, over, under, phase, name))
 
 
 def back_after(one):
@@ -258,23 +262,25 @@ def likely(values):
 
 
 def neighbour_targets(rounds):
+    flagged = [sum(1 - r["conditions"][c]["settled"]["flag"] for r in rounds) for c in ("always", "policy")]
     targets = [
         target(
             "the flag of Redis is set: without thpd, with it",
             "0, %d times" % len(rounds),
-            "%d, %d" % tuple(sum(1 - r["conditions"][c]["settled"]["flag"] for r in rounds) for c in ("always", "policy")),
-            all(r["conditions"][c]["settled"]["flag"] == wanted for r in rounds for c, wanted in (("always", 1), ("policy", 0))),
+            "%d, %d" % tuple(flagged),
+            flagged == [0, len(rounds)],
         )
     ]
     for job, name in (("chase", "pointer chase"), ("jvm", "JVM")):
-        if job not in rounds[0]["conditions"]["always"]:
-            continue
-        for key, what in (("cpu_ns", "median"), ("fast_ns", "fastest tenth"), ("huge_kb", "memory in huge pages")):
-            if key not in rounds[0]["conditions"]["always"][job]:
+        for key, what, over, under in (
+            ("cpu_ns", "speed, median", "always", "policy"),
+            ("fast_ns", "speed, fastest tenth", "always", "policy"),
+            ("huge_kb", "memory in huge pages", "policy", "always"),
+        ):
+            if key not in rounds[0]["conditions"]["always"].get(job, {}):
                 continue
-            over, under = ("policy", "always") if key == "huge_kb" else ("always", "policy")
-            found = [r["conditions"][over][job][key] / r["conditions"][under][job][key] for r in rounds]
-            label = "%s: with thpd to without, %s" % (name, what if key == "huge_kb" else "speed, " + what)
+            found = each_ratio(rounds, over, under, job, key)
+            label = "%s: with thpd to without, %s" % (name, what)
             text = "%s, median of %d pairs" % (of(spread(found), "%.3f"), len(found))
             if len(found) > 5:
                 text += "; %.3f to %.3f with 95 %%" % likely(found)

@@ -40,11 +40,6 @@ mark() {
 	echo "$round $1 $2 $(now)" >>"$raw/marks"
 }
 
-# figures NAME PHASE FILE: what a program has printed, NAME=VALUE
-figures() {
-	echo "$round $1 $2 $(cat "$3")" >>"$raw/figures"
-}
-
 # jobs NAME VERB ARGUMENT...: the load; an error ends all
 jobs() {
 	jobs_name=$1

@@ -45,16 +45,8 @@ done
 exec 9<$thp
 flock --timeout 300 9 || unfit "another run does not end"
 
-# The same choice as the program's: where systemd would keep its units.
-if [ -e $cgroup/cgroup.controllers ]; then
-	groups=$cgroup/$slice
-elif [ -e $cgroup/unified/cgroup.controllers ]; then
-	groups=$cgroup/unified/$slice
-else
-	groups=$cgroup/systemd/$slice
-fi
-[ ! -d $cgroup/memory ] || groups="$groups $cgroup/memory/$slice"
-units=${groups%% *}
+# shellcheck source=tests/groups.sh
+. "$srcdir/tests/groups.sh"
 # What a killed run has left goes, unless somebody is in it.
 for group in $groups; do
 	[ -z "$(cat "$group/cgroup.procs" "$group"/*/cgroup.procs 2>/dev/null)" ] ||
