@@ -172,7 +172,8 @@ rcli() {
 	redis-cli -s "$tmp/$rcli_name/redis.sock" "$@"
 }
 
-# figures CONDITION PHASE FILE: what a program has printed, NAME=VALUE, in this $round
+# figures CONDITION PHASE FILE: what a program has printed, NAME=VALUE, in this $round (its caller's)
+: "${round:=0}"
 figures() {
 	echo "$round $1 $2 $(cat "$3")" >>"$raw/figures"
 }
