@@ -69,6 +69,12 @@ void daemon_look(const struct root *root, uint64_t now_us, struct daemon_seen *r
 		int r = proc_read(root, ret->status.pid, &p);
 		bool alive = r == 0 && p.start == ret->status.start && p.state != 'Z';
 
-		ret->view.state = daemon_state_of(&ret->status, alive, now_us);
+		if (r == -EACCES || r == -EPERM) {
+			ret->view.state = DAEMON_UNKNOWN;
+			ret->view.status = NULL;
+			ret->view.fault = "its process is hidden from this user";
+		} else {
+			ret->view.state = daemon_state_of(&ret->status, alive, now_us);
+		}
 	}
 }

@@ -40,6 +40,15 @@ int records_save(const struct root *root, const struct flag_records *records)
 	return r < 0 ? r : root_write_file(root, PATH_STATE, FLAGS_NAME, text, strlen(text), 0600);
 }
 
+/* Who cannot be looked at just now has not ended by that. */
+static bool has_ended(const struct root *root, const struct flag_record *it)
+{
+	struct proc p;
+	int r = proc_read(root, it->pid, &p);
+
+	return r == -ESRCH || (r == 0 && p.start != it->start);
+}
+
 /**
  * records_drop_ended() - drops those of processes that have ended: their pids come again
  * @root: the host
@@ -50,12 +59,9 @@ void records_drop_ended(const struct root *root, struct flag_records *records)
 	const struct flag_record *it;
 	size_t n = 0;
 
-	array_foreach(it, &records->list) {
-		struct proc p;
-
-		if (proc_read(root, it->pid, &p) == 0 && p.start == it->start)
+	array_foreach(it, &records->list)
+		if (!has_ended(root, it))
 			records->list.items[n++] = *it;
-	}
 	records->list.n = records->sorted = n;
 }
 

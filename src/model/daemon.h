@@ -46,7 +46,7 @@ enum daemon_state {
 	DAEMON_NOT_RUNNING,
 	DAEMON_RUNNING,
 	DAEMON_LATE,	/* it runs, but its last cycle should not be the last any more */
-	DAEMON_UNKNOWN, /* what it left cannot be trusted */
+	DAEMON_UNKNOWN, /* what it left cannot be trusted, or it is hidden */
 };
 
 extern const char *const daemon_state_words[];
@@ -55,7 +55,7 @@ extern const char *const daemon_state_words[];
 struct daemon_view {
 	enum daemon_state state;
 	const struct daemon_status *status; /* what it said last; NULL: nothing to be trusted */
-	const char *fault;		    /* why it cannot be trusted; with DAEMON_UNKNOWN only */
+	const char *fault;		    /* why that is so; with DAEMON_UNKNOWN only */
 	uint64_t now_us;		    /* time of the day, for how long ago that was */
 };
 

@@ -4,11 +4,22 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <signal.h>
 
 #include "sys/lines.h"
 #include "sys/paths.h"
 
 #define PF_KTHREAD 0x00200000U /* include/linux/sched.h */
+
+/*
+ * Where /proc hides processes (hidepid=, gid=), who may not trace one is told that there is none,
+ * as its directory is opened or a file in it: proc_pid_lookup(), proc_pid_permission(),
+ * fs/proc/base.c. A signal is another matter: kill(2).
+ */
+static int no_entry(const struct root *root, int32_t pid)
+{
+	return root->live && (kill(pid, 0) == 0 || errno == EPERM) ? -EACCES : -ESRCH;
+}
 
 /*
  * The directory stands for one process: once that has ended, nothing more can be opened in it, even
@@ -21,7 +32,7 @@ static int open_process(const struct root *root, int32_t pid)
 
 	(void)snprintf(path, sizeof(path), PATH_PROC "/%d", (int)pid);
 	fd = root_open(root, path, O_PATH | O_DIRECTORY);
-	return fd == -ENOENT ? -ESRCH : fd;
+	return fd == -ENOENT ? no_entry(root, pid) : fd;
 }
 
 /*
@@ -93,7 +104,7 @@ static int read_stat(const struct root *root, int dirfd, struct proc *p)
 	ssize_t n;
 
 	if (fd < 0)
-		return fd == -ENOENT ? -ESRCH : fd;
+		return fd == -ENOENT ? no_entry(root, p->pid) : fd;
 	do
 		n = read(fd, text, sizeof(text) - 1);
 	while (n < 0 && errno == EINTR);
@@ -143,8 +154,8 @@ static int read_status(const struct root *root, int dirfd, struct proc *p)
  * @ret: what it says, all of one and the same process; for one whose first thread has ended before
  * the others, what is in `status` is another thread's
  *
- * Return: 0; -ESRCH when there is no such process, or it ended meanwhile; -EBADMSG when the file is
- * not understood; another negative errno.
+ * Return: 0; -ESRCH when there is no such process, or it ended meanwhile; -EACCES when it is hidden
+ * from us (hidepid=); -EBADMSG when the file is not understood; another negative errno.
  */
 int proc_read(const struct root *root, int32_t pid, struct proc *ret)
 {
