@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "sys/inject-tracer.h"
+#include "sys/slice.h"
 
 #define BATCH 256U
 #define STACK_SIZE ((size_t)128 * 1024)
@@ -205,6 +206,8 @@ static _Noreturn void trace_batch(const struct inject_request *requests, size_t 
 	(void)sigaddset(&set, TRACER_WAKE);
 	(void)sigaction(TRACER_WAKE, &sa, NULL);
 	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	/* Nobody is kept stopped while others finish their turn; where it cannot be, they may. */
+	(void)slice_shorten();
 	for (size_t i = 0; i < n && getppid() == parent; i++)
 		if (answers[i].result == INJECT_UNFINISHED)
 			serve(&requests[i], parent, &answers[i]);

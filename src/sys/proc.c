@@ -18,7 +18,9 @@
  */
 static int no_entry(const struct root *root, int32_t pid)
 {
-	return root->live && (kill(pid, 0) == 0 || errno == EPERM) ? -EACCES : -ESRCH;
+	bool there = root->live && pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+
+	return there ? -EACCES : -ESRCH;
 }
 
 /*
