@@ -4,7 +4,9 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "app/dropins.h"
 #include "app/reload.h"
+#include "sys/bus.h"
 
 /* The faults, one a line, as many as there is room for. */
 static void faults_to_text(const struct diags *d, char *buf, size_t size)
@@ -101,6 +103,39 @@ static void refuse(struct daemon *d, const char *why)
 			 d->reload_error);
 	log_reload_refused(&d->log, why);
 	daemon_publish(d);
+}
+
+/**
+ * daemon_renew_dropins() - has systemd go by the policy in force
+ * @d: the daemon
+ *
+ * Before it is said that a reload is done: whoever restarts a service then must not get what an
+ * earlier policy had for it. Where the generator does not run, as it is not installed, that is not
+ * tried again and again.
+ */
+void daemon_renew_dropins(struct daemon *d)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	const char *path;
+	int systemd = bus_systemd_version(), r = systemd;
+
+	if (r >= 0)
+		r = host_dropins_stale(d->host, systemd, &a, &path);
+	if (r > 0 && !d->dropins_vain) {
+		log_units_reloaded(&d->log, (unsigned int)r, path);
+		r = bus_daemon_reload();
+		if (r == 0)
+			r = host_dropins_stale(d->host, systemd, &a, &path);
+		d->dropins_vain = r > 0;
+		if (r > 0)
+			log_trouble(&d->log, 0,
+				    "systemd has run its generators, and drop-ins with MemoryTHP= "
+				    "are not as the policy has them: is thpd-generator installed?");
+	}
+	if (r < 0)
+		log_trouble(&d->log, r,
+			    "drop-ins with MemoryTHP= may be of an earlier policy until "
+			    "`systemctl daemon-reload`");
 }
 
 /**

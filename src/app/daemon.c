@@ -210,6 +210,7 @@ void daemon_loaded(struct daemon *d)
 	r = daemon_starts_begin(d);
 	if (r < 0)
 		log_trouble(&d->log, r, "starts of services are seen by cycles alone");
+	daemon_renew_dropins(d);
 	set_timer(d, interval(d));
 	daemon_tell_watchdog(d);
 }

@@ -49,6 +49,7 @@ struct daemon {
 	int control;	    /* where a reload is asked for */
 	struct log log;
 	char reload_error[512];
+	bool dropins_vain; /* systemd was told to renew them, and they are as before */
 	char helper_program[4096], starts_program[4096];
 
 	/* What the last cycle has left, where it is as it should be: */
@@ -123,6 +124,7 @@ void daemon_drift_end(struct daemon *d);
 /* daemon-starts.c */
 int daemon_starts_begin(struct daemon *d);
 void daemon_starts_check(struct daemon *d);
+void daemon_renew_dropins(struct daemon *d);
 void daemon_look_again(struct daemon *d);
 void daemon_ready(struct daemon *d, bool anyway);
 int daemon_ready_begin(struct daemon *d);

@@ -20,6 +20,7 @@ static const struct event_kind {
 	[EVENT_STARTED] = { MSG_STARTED, LOG_INFO, 0, "" },
 	[EVENT_STOPPED] = { MSG_STOPPED, LOG_INFO, 0, "" },
 	[EVENT_POLICY_LOADED] = { MSG_POLICY_LOADED, LOG_INFO, 4, "a policy was loaded" },
+	[EVENT_UNITS_RELOADED] = { MSG_UNITS_RELOADED, LOG_NOTICE, 4, "systemd was told" },
 	[EVENT_RELOAD_REFUSED] = { MSG_RELOAD_REFUSED, LOG_ERR, 4, "a policy was refused" },
 	[EVENT_SETTING_REPAIRED] = { MSG_SETTING_REPAIRED, LOG_NOTICE, 2,
 				     "a setting was changed by somebody else, and repaired" },
@@ -141,14 +142,16 @@ void log_note(struct log *l, const char *fmt, ...)
 	send(l, &e, NULL, LOG_DEBUG, message);
 }
 
-/** log_trouble() - what should not happen: @what could not be done, and the negative errno */
+/** log_trouble() - what should not happen: @what could not be done; @error: negative errno, or 0 */
 void log_trouble(struct log *l, int error, const char *what)
 {
 	struct entry e = { 0 };
 
-	entry_number(&e, "ERRNO", (uint64_t)-error);
+	if (error < 0)
+		entry_number(&e, "ERRNO", (uint64_t)-error);
 	log_tell(l, &e, EVENT_TROUBLE, what,
-		 arena_printf(&e.arena, "%s: %s", what, strerror(-error)));
+		 arena_printf(&e.arena, "%s%s%s", what, error < 0 ? ": " : "",
+			      error < 0 ? strerror(-error) : ""));
 }
 
 /** log_started() - the daemon is up; @limits: what it cannot do on this host, or NULL */
@@ -198,6 +201,25 @@ void log_reload_refused(struct log *l, const char *why)
 	log_tell(l, &e, EVENT_RELOAD_REFUSED, "",
 		 arena_printf(&e.arena, "policy refused, the last good one stays in force: %.*s%s",
 			      (int)len, why, tail ? tail : ""));
+}
+
+/**
+ * log_units_reloaded() - systemd is made to read its units again
+ * @l: the log
+ * @stale: how many drop-ins are of another policy
+ * @path: one of them
+ */
+void log_units_reloaded(struct log *l, unsigned int stale, const char *path)
+{
+	struct entry e = { 0 };
+
+	entry_number(&e, "THP_COUNT", stale);
+	log_tell(l, &e, EVENT_UNITS_RELOADED, "",
+		 arena_printf(&e.arena,
+			      "systemd reloads its units, for %u drop-in%s not as this policy "
+			      "has %s: %s%s",
+			      stale, stale == 1 ? " is" : "s are", stale == 1 ? "it" : "them", path,
+			      stale == 1 ? "" : ", ..."));
 }
 
 /** log_helper_lost() - a helper has gone; @error: negative errno, or 0 when it just ended */

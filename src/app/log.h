@@ -21,6 +21,7 @@
 #define MSG_STARTED "40109d1c05794ada9d4a68cb670a4071"
 #define MSG_STOPPED "cf3c422c39424d2ab266864e5e180cac"
 #define MSG_POLICY_LOADED "d0123ec55124438e9ba7701133176fd7"
+#define MSG_UNITS_RELOADED "0eebf1ce071844f3a9a83a66d95cd2a9"
 #define MSG_RELOAD_REFUSED "c7117a4fd6a44e70b76ecc6066a29fa4"
 #define MSG_SETTING_REPAIRED "48e55579005347d1aba7abf05d1f5fc0"
 #define MSG_SETTING_DRIFTED "3d80f09e39574c41bb78913d739e98b4"
@@ -77,6 +78,7 @@ void log_trouble(struct log *l, int error, const char *what);
 void log_started(struct log *l, const char *limits);
 void log_stopped(struct log *l);
 void log_policy_loaded(struct log *l, const struct policy *p, const struct plan *plan);
+void log_units_reloaded(struct log *l, unsigned int stale, const char *path);
 void log_reload_refused(struct log *l, const char *why);
 void log_setting(struct log *l, const struct log_drift *d);
 void log_fight_begins(struct log *l, const char *key, uint32_t repairs, uint32_t pause_ms,

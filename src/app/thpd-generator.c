@@ -12,13 +12,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "app/host.h"
+#include "app/dropins.h"
 #include "engine/dropins.h"
-#include "plan/resolve-dropins.h"
 #include "sys/paths.h"
 #include "sys/unitfiles.h"
 
-#define MEMORY_THP_SINCE 260 /* MemoryTHP=, systemd.exec(5) */
 /*
  * Whatever keeps it (a policy on a server that is away), the boot goes on: SIGALRM, which systemd
  * logs.
@@ -114,37 +112,19 @@ static int make_plan(struct host *h)
 		say_fault(h, h->diags.errors ? &h->diags : &h->plan.findings);
 		return 0;
 	}
-	/* Who only reports sets no start. */
-	return h->plan.rules.n > 0 && h->policy.on_drift != ON_DRIFT_REPORT;
-}
-
-static int make_dropins(const struct host *h, struct dropins *ret)
-{
-	_cleanup_unit_files_ struct unit_files files = { 0 };
-	const struct unit_file *f;
-	struct dropin_unit *units;
-	int r = unit_files_read(&h->root, resolve_dropins_slices(&h->plan), &files);
-
-	if (r < 0)
-		return r;
-	units = arena_alloc(&files.arena, (files.list.n + 1) * sizeof(*units));
-	if (!units)
-		return -ENOMEM;
-	array_foreach(f, &files.list)
-		units[f_i] = (struct dropin_unit){ f->name, f->alias_of, f->masked, f->own_slice };
-	return resolve_dropins(&h->plan, units, files.list.n, ret);
+	return 1;
 }
 
 static void generate(struct host *h, const char *dir)
 {
 	_cleanup_dropins_ struct dropins dropins = { 0 };
-	int r;
+	int systemd = systemd_version(&h->root), r;
 
-	if (systemd_version(&h->root) < MEMORY_THP_SINCE)
+	if (systemd < MEMORY_THP_SINCE)
 		return;
 	r = make_plan(h);
 	if (r > 0)
-		r = make_dropins(h, &dropins);
+		r = host_dropins(h, systemd, &dropins);
 	if (r < 0) {
 		say(h, "cannot make a plan", strerror(-r));
 		return;

@@ -63,6 +63,8 @@ int verb_doctor(struct host *h, const struct report_style *style)
 	r = doctor_run(&h->root, &h->facts, good ? &h->plan : &empty, &found);
 	if (r == 0)
 		r = find_carried(h, &found);
+	if (good)
+		find_stale_dropins(h, &found);
 	if (r < 0)
 		return trouble(h, r, "cannot look at the host");
 	rep.facts = h->facts.hostname ? &h->facts : NULL;

@@ -2,6 +2,7 @@
 /* The verbs that hold the policy against the host. Each returns its exit status. */
 #include "app/verbs.h"
 
+#include "app/dropins.h"
 #include "app/services.h"
 #include "base/clock.h"
 #include "engine/apply.h"
@@ -13,6 +14,7 @@
 #include "engine/records.h"
 #include "engine/services.h"
 #include "engine/status.h"
+#include "sys/unitfiles.h"
 
 /*
  * What a report that could not be printed exits with: `trouble` would mean that nothing was
@@ -158,6 +160,23 @@ static bool unknown(const struct host *h)
 	return c.unknown > 0;
 }
 
+/** find_stale_dropins() - adds to the findings that systemd goes by another policy, if so */
+void find_stale_dropins(const struct host *h, struct diags *d)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	const char *path;
+	int n = host_dropins_stale(h, systemd_version(&h->root), &a, &path);
+
+	if (n > 0)
+		diag_add(d, SEVERITY_WARNING, path, 0,
+			 "%sis not as the policy has it: what systemd starts gets what another one "
+			 "said, until `systemctl daemon-reload`",
+			 n > 1 ? arena_printf(&a, "with %d more ", n - 1) : "");
+	else if (n < 0)
+		diag_trouble(d, NULL, "drop-ins of systemd's units cannot be read: %s",
+			     strerror(-n));
+}
+
 /** verb_compare() - what the kernel holds beside what the policy wants: `plan` and `verify` */
 int verb_compare(struct host *h, const struct report_style *style)
 {
@@ -168,8 +187,10 @@ int verb_compare(struct host *h, const struct report_style *style)
 		r = read_host(h, style);
 	if (r >= 0)
 		return r;
-	if (h->cli->verb == VERB_PLAN)
+	if (h->cli->verb == VERB_PLAN) {
 		dropins_look(&h->root, &h->plan);
+		find_stale_dropins(h, &h->plan.findings);
+	}
 	rep = make_report(h, unknown(h) ? EXIT_TROUBLE : status_of(h));
 	return say(h, &rep, style);
 }

@@ -16,5 +16,6 @@ int verb_exec(const struct cli *cli);
 
 int say(const struct host *h, const struct report *r, const struct report_style *style);
 int trouble(const struct host *h, int error, const char *what);
+void find_stale_dropins(const struct host *h, struct diags *d);
 
 #endif

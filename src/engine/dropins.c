@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/parse.h"
+#include "base/strmap.h"
 #include "base/unit-name.h"
 #include "model/facts.h"
 #include "sys/paths.h"
@@ -169,4 +170,59 @@ void dropins_look(const struct root *root, struct plan *plan)
 	array_foreach(pr, &plan->rules)
 		if (pr->matched == 0)
 			pr->dropin = in_force_for_rule(root, pr->rule);
+}
+
+/** dropins_masked() - whether the administrator has the generator not run */
+bool dropins_masked(const struct root *root)
+{
+	return root_is_mask(root, PATH_ETC_GENERATORS "/thpd-generator") ||
+	       root_is_mask(root, PATH_RUN_GENERATORS "/thpd-generator");
+}
+
+/**
+ * dropins_stale() - which drop-ins of the generator's are not what they should be
+ * @root: the host
+ * @want: of resolve_dropins(): what the generator would write now
+ * @a: where the path will live
+ * @ret: the path of one of them, where there are some
+ *
+ * Those that say something else, those that should not be there, and those that are missing: as
+ * after a change of the policy, until systemd has run its generators again.
+ *
+ * Return: how many; negative errno.
+ */
+int dropins_stale(const struct root *root, const struct dropins *want, struct arena *a,
+		  const char **ret)
+{
+	_cleanup_arena_ struct arena scratch = { 0 };
+	struct strmap wanted = { 0 };
+	const struct dropin *d;
+	const char **names, *path;
+	size_t n = 0;
+	int r, stale = 0;
+
+	array_foreach(d, &want->list) {
+		enum thp_mode found;
+		const char *dir = file_of(&scratch, d, true);
+
+		path = dir ? arena_printf(a, PATH_GENERATOR "/%s/" DROPIN_FILE, dir) : NULL;
+		if (!path || strmap_put(&wanted, &scratch, dir, 0) == -ENOMEM)
+			return -ENOMEM;
+		if (!read_one(root, path, &found) || found != d->mode)
+			*ret = stale++ ? *ret : path;
+	}
+	r = root_list(root, PATH_GENERATOR, &scratch, &names, &n);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		enum thp_mode found;
+		uint32_t value;
+
+		path = arena_printf(a, PATH_GENERATOR "/%s/" DROPIN_FILE, names[i]);
+		if (!path)
+			return -ENOMEM;
+		if (!strmap_get(&wanted, names[i], &value) && read_one(root, path, &found))
+			*ret = stale++ ? *ret : path;
+	}
+	return stale;
 }

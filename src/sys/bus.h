@@ -55,6 +55,8 @@ int bus_programs(struct bus *b, const struct unit_program **ret, size_t *ret_n);
 enum bus_state bus_state(const struct bus *b);
 void bus_stats(const struct bus *b, struct bus_stats *ret);
 void bus_close(struct bus *b);
+int bus_systemd_version(void);
+int bus_daemon_reload(void);
 
 static inline void bus_closep(struct bus **b)
 {

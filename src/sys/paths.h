@@ -29,6 +29,8 @@
 #define PATH_RUN_UNITS "/run/systemd/system"
 #define PATH_ETC_UNITS "/etc/systemd/system"
 #define PATH_GENERATOR "/run/systemd/generator"
+#define PATH_ETC_GENERATORS "/etc/systemd/system-generators"
+#define PATH_RUN_GENERATORS "/run/systemd/system-generators"
 #define PATH_KMSG "/dev/kmsg"
 
 #endif

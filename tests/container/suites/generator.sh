@@ -133,7 +133,59 @@ gen-template@.service.d/50-thpd.conf gen.socket.d/50-thpd.conf tmp.mount.d/50-th
 	}
 	check "it has watched the one start that systemd gives nothing" eventually watched
 	exits "and has read back the others" 0 thpctl verify
-	check "stopped" systemctl stop thpd.service thpd-starts.service thpd-helper.service
+	# What systemd has set is looked at as everything else is.
+	printf '[Service]\nExecStart=/t/helpers/asker sleep\n' >/etc/systemd/system/gen-asks.service
+	policy "host { service 'gen-*.service' { thp = disable } }"
+	systemctl daemon-reload
+	systemctl start gen-asks
+	# shellcheck disable=SC2317 # called by way of eventually
+	cleared() {
+		[ "$(flag "$(pid_of gen-asks)")" = 1 ]
+	}
+	# shellcheck disable=SC2317
+	has_it() {
+		[ "$(flag "$(pid_of gen-asks)")" = 0 ]
+	}
+	is "a service that goes on is to have it from systemd" "$(property gen-asks MemoryTHP)" disable
+	check "and has it" eventually has_it
+	# clear: it does so itself, once it has come to that
+	clear() {
+		eventually sh -c "journalctl -b -u gen-asks -o cat | grep -q '^ready $(pid_of gen-asks)'"
+		kill -USR2 "$(pid_of gen-asks)"
+	}
+	systemctl stop thpd.service
+	clear
+	check "and clears it" eventually cleared
+	exits "which verify sees" 1 thpctl verify
+	check "and thpd mends" systemctl start thpd.service
+	check "at once" eventually has_it
+
+	# A policy that is loaded is systemd's, too: nobody has to think of daemon-reload.
+	policy "host { defrag = $(setting defrag) }"
+	check "a policy without the rule is loaded" systemctl reload thpd.service
+	is "systemd has it no more" "$(dropins)$(property gen-plain MemoryTHP) $(start gen-plain.service)" "inherit 0"
+	check "the journal says so" sh -c "journalctl -b -o cat -u thpd | grep -q 'systemd reloads its units, for .*gen-.service.d'"
+	policy "host { service 'gen-*.service' { thp = disable } }"
+	check "one with a rule again" systemctl reload thpd.service
+	is "is in force before anything starts" "$(property gen-plain MemoryTHP) $(start gen-plain.service)" "disable 1"
+	since=$(journalctl -b -o cat -u thpd | grep -c "systemd reloads")
+	check "and once more" systemctl reload thpd.service
+	is "needs no reload of systemd's" "$(journalctl -b -o cat -u thpd | grep -c "systemd reloads")" "$since"
+	systemctl stop thpd.service
+	policy "host { service 'gen-plain.service' { thp = disable } }"
+	run 1 thpctl plan
+	check "without thpd, plan says what is to be done" grep -q 'warning: .*daemon-reload' "$tmp/err"
+	exits "doctor finds it" 1 thpctl doctor
+	check "by name" grep -q "^$generated/gen-.*/50-thpd.conf: warning: .*daemon-reload" "$tmp/out"
+	check "thpd sees to it as it starts" systemctl start thpd.service
+	is "so systemd has it" "$(dropins)" "gen-plain.service.d/50-thpd.conf "
+	mkdir -p /etc/systemd/system-generators
+	ln -s /dev/null /etc/systemd/system-generators/thpd-generator
+	check "with the generator masked" systemctl reload thpd.service
+	is "there are no drop-ins" "$(dropins)" ""
+	exits "and nothing for doctor to find in that" 0 sh -c '! thpctl doctor | grep daemon-reload'
+	rm /etc/systemd/system-generators/thpd-generator
+	check "stopped" systemctl stop thpd.service thpd-starts.service thpd-helper.service gen-asks
 	thpctl restore >/dev/null
 fi
 

@@ -52,7 +52,7 @@ wanted=$(other defrag)
 drop conf.d/50-site.conf "host { enabled = $enabled  defrag = $wanted }"
 check "a good one after it comes into force" eventually settled defrag "$wanted"
 check "and clears the failure" eventually result_is success
-check "from the status, too" sh -c '! systemctl show -p StatusText thpd | grep -q refused'
+check "from the status, too" eventually sh -c '! systemctl show -p StatusText thpd | grep -q refused'
 rm /etc/thpd/conf.d/50-site.conf
 drop conf.d/60-other.conf "host { enabled = $was }"
 check "one file goes, another comes" eventually settled enabled "$was"
@@ -82,8 +82,18 @@ for after in 0.6 1.0 1.1; do
 done
 pass "of two changes the second one holds"
 
+# Without the daemon.
+exits "the daemon is stopped" 0 systemctl stop thpd
+drop conf.d/50-site.conf "host { enabled = $enabled }"
+check "a file comes into force by thpd-apply.service" eventually settled enabled "$enabled"
+is "the daemon stays stopped" "$(systemctl is-active thpd)" inactive
+exits "so it is, too" 0 systemctl stop thpd-apply
+drop conf.d/50-site.conf "host { enabled = $was }"
+sleep 2
+is "with both stopped nothing happens" "$(setting enabled) $(systemctl is-active thpd thpd-apply | sort -u)" "$enabled inactive"
+check "and that is no failure" result_is success
+
 systemctl stop thpd-reload.path thpd-reload-soon thpd-reload
-exits "stopped" 0 systemctl stop thpd
 exits "restored" 0 thpctl restore
 is "all is as it was" "$(setting enabled) $(setting defrag)" "$was $defrag"
 finish
