@@ -101,8 +101,9 @@ else
 fi
 if have shellcheck; then
 	check "shellcheck finds nothing" sh -c 'cd "$1" && shellcheck -x -S warning tests/run tests/run-all \
-		tests/*.sh tests/container/run tests/container/boot tests/container/tree \
-		tests/container/suites/*.sh tests/container/starts/* tests/vm/check-arm64 tests/vm/guest \
+		tests/*.sh tests/container/run tests/container/boot tests/container/tree tests/container/*.sh \
+		tests/container/packages/*.sh tests/container/suites/*.sh tests/container/starts/* \
+		tests/vm/check-arm64 tests/vm/guest \
 		tests/vm/kernel tests/vm/machine tests/vm/run tests/vm/run-kernel tests/vm/*.sh \
 		tests/vm/suites/*.sh packaging/install-deps \
 		packaging/quickstart bench/*.sh .ci/run \

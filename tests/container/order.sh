@@ -2,6 +2,7 @@
 # Who began when in this boot, by the journal's monotonic time stamps; sourced by suites about boots.
 # shellcheck shell=sh
 
+: "${tmp:?}"
 started=39f53479d3a045ac8e11786248231fbf
 starting=7d4958e842da4a758f6c1cdc7b36dcc5
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A policy pushed by the role in packaging/ansible, with the distribution's Ansible and a local connection:
-# changes once, nothing with --check, nothing for a bad policy.
+# changes once, nothing with --check, nothing for a policy that is bad, or bad on this host.
 # shellcheck disable=SC2119,SC2317 # called by way of eventually
 # shellcheck source=tests/container/inside.sh
 . "${srcdir:?}/tests/container/inside.sh"
@@ -115,27 +115,104 @@ plays "so does the name of a role that there is none of" 2 'changed=0 failed=1'
 check "which is told" grep -q "there is no role 'no-such'" "$tmp/out"
 unchanged "and still nothing has changed"
 
-# Each file is looked at again as it is installed: without the first look, that is what refuses.
-mkdir -p "$tmp/without"
-cp -R "$srcdir/packaging/ansible/thpd" "$tmp/without/"
-echo '- meta: noop' >"$tmp/without/thpd/tasks/check.yml"
+# What only this host refuses: no other one does, so `thpctl check` does not.
 vars <<-V
 	thpd_policies:
-	  - {name: 50-site.conf, content: "host { enabled = sometimes }"}
+	  - name: 40-roles.conf
+	    content: |
+	      role 'pushed' { defrag = $was_defrag }
+	  - name: 60-kernel.conf
+	    content: |
+	      missing = error
+	      host { anon '1048576kB' { enabled = always } }
 V
-ANSIBLE_ROLES_PATH=$tmp/without
-plays "a bad file is refused as it is installed" 2 'changed=0 failed=1'
-check "by validate:" grep -q 'failed to validate' "$tmp/out"
-unchanged "and changes nothing"
-ANSIBLE_ROLES_PATH=$srcdir/packaging/ansible
+for run in first second third; do
+	option=
+	[ $run != third ] || option=--check
+	# shellcheck disable=SC2086 # an option or none
+	plays "a policy that this kernel cannot have fails the play, the $run time${option:+, with --check}" 2 \
+		'changed=0 failed=1' $option
+	check "with file and line, the $run time" grep -q '/etc/thpd/conf.d/60-kernel.conf:2: error: .*1048576kB' "$tmp/out"
+	unchanged "nothing has changed, the good file of the two included, the $run time"
+done
+sed -i '/^thpd_policies:/i thpd_units: []' "$tmp/vars.yml"
+plays "for files alone it is not held against the kernel" 0 'changed=[1-9] failed=0' --check
+unchanged "--check has changed nothing then, too"
+
+# The role that the host has been given, by whomever.
+echo pushed >/etc/thpd/role
+state >"$tmp/state"
+vars <<-V
+	thpd_policies:
+	  - {name: 40-roles.conf, state: absent}
+	  - {name: 50-site.conf, state: absent}
+V
+for run in first second; do
+	plays "to remove the role that the host has fails the play, the $run time" 2 'changed=0 failed=1'
+	check "and names the place, the $run time" grep -q "/etc/thpd/role:1: error: there is no role 'pushed'" "$tmp/out"
+	unchanged "nothing has changed, the $run time"
+done
+echo 'thpd_role: ""' >>"$tmp/vars.yml"
+plays "with the role it may go" 0 'changed=[1-9] failed=0' --check
+rm /etc/thpd/role
+
+# Refused since it was pushed: files that do not change are looked at, too.
+vars <<-V
+	thpd_policies:
+	  - {name: 50-site.conf, content: "host_role = pushed\nhost { enabled = $enabled }\n"}
+V
+echo 'host { enabled = sometimes }' >/etc/thpd/conf.d/70-other.conf
+state >"$tmp/state"
+for run in first second; do
+	plays "another file that is bad fails the play, the $run time" 2 'changed=0 failed=1'
+	check "and is named, the $run time" grep -q '/etc/thpd/conf.d/70-other.conf:1: error' "$tmp/out"
+done
+unchanged "nothing has changed then"
+
+# Links: to anywhere, to /dev/null, to nowhere.
+mkdir -p /srv/policy
+echo "host { khugepaged { pages_to_scan = 4097 } }" >/srv/policy/linked.conf
+ln -sf /srv/policy/linked.conf /etc/thpd/conf.d/70-other.conf
+mkdir -p /usr/lib/thpd/conf.d
+echo 'host { enabled = sometimes }' >/usr/lib/thpd/conf.d/80-masked.conf
+ln -s /dev/null /etc/thpd/conf.d/80-masked.conf
+plays "a link to a policy elsewhere and a masked file: nothing to change" 0 'changed=0 failed=0'
+vars <<-V
+	thpd_policies:
+	  - {name: 50-site.conf, content: "host_role = pushed\nhost { enabled = $enabled  defrag = $was_defrag }\n"}
+V
+plays "a push beside them" 0 'changed=2 failed=0'
+is "is in force, and what the link leads to" "$(setting khugepaged/pages_to_scan)" 4097
+is "they are what they were" "$(readlink /etc/thpd/conf.d/70-other.conf /etc/thpd/conf.d/80-masked.conf | xargs)" \
+	"/srv/policy/linked.conf /dev/null"
+rm /srv/policy/linked.conf
+state >"$tmp/state"
+plays "a link to nowhere fails the play" 2 'changed=0 failed=1'
+check "and is named" grep -q '/etc/thpd/conf.d/70-other.conf: error' "$tmp/out"
+unchanged "nothing has changed for it"
+rm /etc/thpd/conf.d/[78]0-*.conf /usr/lib/thpd/conf.d/80-masked.conf
+
+# What only the daemon is given cannot be seen before.
+mkdir -p /run/systemd/system/thpd.service.d
+printf '[Service]\nSetCredential=thpd.role:pushed\n' >/run/systemd/system/thpd.service.d/role.conf
+systemctl daemon-reload
+systemctl restart thpd
+vars <<-V
+	thpd_policies:
+	  - {name: 50-site.conf, state: absent}
+	  - {name: 40-roles.conf, state: absent}
+V
+plays "what the daemon refuses after all fails the play" 2 'changed=[1-9] failed=1'
+plays "and the next one, which changes nothing" 2 'changed=0 failed=1'
+check "with file and line of what is refused" grep -q "policy was refused.*there is no role 'pushed'" "$tmp/out"
+rm -r /run/systemd/system/thpd.service.d
+systemctl daemon-reload
+systemctl restart thpd
 
 # A new policy for a daemon that runs: the handler's part.
 pid=$(pid_of thpd)
 vars <<-V
 	thpd_role: mongodb-8
-	thpd_policies:
-	  - {name: 50-site.conf, state: absent}
-	  - {name: 40-roles.conf, state: absent}
 V
 plays "a role of the library by its name" 0 'changed=[1-9] failed=0'
 check "the handler reloads" grep -q '^RUNNING HANDLER .*Reload thpd' "$tmp/out"

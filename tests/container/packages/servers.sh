@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Redis and PostgreSQL by the distribution's units, and Redis in scopes, one of them podman's: matched by
+# Redis and PostgreSQL by the distribution's units, and Redis in scopes, some of them podman's: matched by
 # unit, and by program.
 # shellcheck disable=SC2119,SC2317 # called by way of eventually
 # shellcheck source=tests/container/inside.sh
@@ -82,26 +82,51 @@ systemd-run --quiet --scope --unit=box sh -c '/usr/bin/redis-server --port 7001 
 check "in a scope, too" eventually all box.scope "$redis" 0
 check "where the other process has none" all box.scope sleep 1
 
-# A container of podman's, of a directory: no image is fetched.
+# Containers of podman's, of a directory: no image is fetched.
 mkdir -p /srv/box
 for dir in bin lib lib64 sbin; do
 	[ ! -L /$dir ] || cp -P /$dir /srv/box/
 done
 mkdir -p /srv/box/usr /srv/box/dev /srv/box/proc /srv/box/sys /srv/box/tmp /srv/box/etc /srv/box/run
-podman run --detach --name=box --rootfs --network=host --cgroup-manager=systemd --pids-limit=0 --privileged \
-	--volume=/usr:/usr:ro /srv/box /usr/bin/redis-server --port 7002 --save '' >"$tmp/podman" 2>&1
-box=$(systemctl list-units --plain --no-legend 'libpod-*.scope' | awk '!/conmon/ { print $1 }')
-case $box in
-libpod-*)
-	check "$box: by program" eventually all "$box" "$redis" 0
-	exits "status" 0 thpctl status
-	check "names the container" grep -Eq "^$box +disable +1/1 .* ok\$" "$tmp/out"
-	;;
-*) fail "podman runs a container" "$(cat "$tmp/podman")" ;;
-esac
-
+# container NAME PORT: starts Redis in one; $box is its scope, or nothing
+container() {
+	podman run --detach --name="$1" --rootfs --network=host --cgroup-manager=systemd --pids-limit=0 --privileged \
+		--volume=/usr:/usr:ro /srv/box /usr/bin/redis-server --port "$2" --save '' >"$tmp/podman" 2>&1
+	box=$(systemctl list-units --plain --no-legend 'libpod-*.scope' | awk '!/conmon/ { print $1 }')
+	[ -n "$box" ] || fail "podman runs a container" "$(cat "$tmp/podman")"
+}
+container box 7002
+check "$box: by program" eventually all "$box" "$redis" 0
+exits "status" 0 thpctl status
+check "names the container" grep -Eq "^$box +disable +1/1 .* ok\$" "$tmp/out"
 podman rm --force --time=0 box >/dev/null 2>&1
-systemctl stop box.scope thpd redis-server postgresql "$pg"
+systemctl stop box.scope
+
+# By the unit alone: all that is in it.
+systemctl stop thpd
+thpctl restore >/dev/null
+policy "verify_interval = 3600
+host {
+	service 'libpod-*.scope' { thp = disable }
+	service 'box-*.scope'    { thp = disable }
+}"
+check "thpd is started with rules for scopes alone" systemctl start thpd
+container box-by-unit 7003
+check "$box: by unit" eventually all "$box" "$redis" 0
+for scope in box-named:7004 not-named:7005; do
+	systemd-run --quiet --scope --unit="${scope%:*}" \
+		sh -c "sleep 1000 & exec redis-server --port ${scope#*:} --save ''" >/dev/null 2>&1 &
+done
+check "another scope: by unit" eventually all box-named.scope "$redis" 0
+check "all that is in it" eventually all box-named.scope sleep 0
+check "one that no rule names has none" eventually all not-named.scope "$redis" 1
+exits "status has both" 0 thpctl status
+check "the container" grep -Eq "^$box +disable +1/1 .* ok\$" "$tmp/out"
+check "and the scope" grep -Eq '^box-named.scope +disable +2/2 .* ok$' "$tmp/out"
+exits "all is as the policy has it" 0 thpctl verify
+
+podman rm --force --time=0 box-by-unit >/dev/null 2>&1
+systemctl stop box-named.scope not-named.scope thpd redis-server postgresql "$pg"
 thpctl restore >/dev/null
 is "none has failed" "$(systemctl --failed --plain --no-legend | grep -v systemd-)" ""
 finish

@@ -69,6 +69,11 @@ if [ "$boot" = 2 ]; then
 		is "and no flags" "$(told gen-plain.service) $(told gen-template@one.service)" "0 0"
 		check "nor after daemon-reload" systemctl daemon-reload
 		is "none are written" "$(dropins)$(lines)" ""
+		systemd-run --quiet --unit=gen-sleeps /bin/sleep 1000
+		exits "the plan has a start to watch" 1 thpctl plan
+		check "and says so" grep -q '^gen-sleeps.service .* watch .* drifted ' "$tmp/out"
+		is "it speaks of no drop-in" "$(grep drop-in "$tmp/out")" ""
+		systemctl stop gen-sleeps
 	fi
 fi
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Power cuts while the policy is pushed, as config management pushes: the new file is written beside the
 # old one, renamed over it, and the daemon is told. The next boot has the old policy or the new one, whole.
+# That is so of one file: several are several renames.
 # shellcheck source=tests/vm/inside.sh
 . "${srcdir:?}/tests/vm/inside.sh"
 

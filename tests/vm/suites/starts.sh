@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Services that are enabled at boot, and what they tell of their flag at their first instruction: gated,
-# watched, and such that no rule names. Where systemd itself can give it to them, a third boot has the
-# generator say so, which is masked before.
+# watched, and such that no rule names. The generator is masked before the third boot: in that one it has
+# systemd itself give it to them, where systemd can, and changes nothing where it cannot.
 # shellcheck source=tests/vm/inside.sh
 . "${srcdir:?}/tests/vm/inside.sh"
 # shellcheck source=tests/container/order.sh
@@ -79,10 +79,14 @@ check "which is said of all these" test "$(grep -c '@' "$tmp/ordinary")" -ge $((
 echo "# settings at $(started_at thpd-apply.service) us, the daemon at $done_at us, the first ordinary service:" \
 	"$(head -n 1 "$tmp/ordinary")"
 parts="thpd thpd-apply thpd-helper thpd-starts"
-if [ "$boot" = 3 ]; then
+if [ "$boot" = 3 ] && [ -n "$native_thp" ]; then
 	is "systemd is asked to do it" "$(property gate@1 MemoryTHP) $(property other@1 MemoryTHP)" "disable inherit"
 	is "no start is left to be watched" "$(property thpd-starts ActiveState)" inactive
 	parts="thpd thpd-apply"
+elif [ "$boot" = 3 ]; then
+	is "an older systemd: no drop-ins are written" "$(find /run/systemd/generator* -name '*-thpd.conf')" ""
+	exits "the plan" 0 thpctl plan
+	is "does not speak of any" "$(grep drop-in "$tmp/out")" ""
 fi
 for part in $parts; do
 	is "$part is there" "$(property "$part" ActiveState) $(property "$part" Result)" "active success"
@@ -100,7 +104,7 @@ exits "daemon-reexec" 0 systemctl daemon-reexec
 exits "and after that" 0 systemctl restart gate@2 watch@2
 is "the gate works" "$(told gate | awk '{ print $2 }' | xargs)" "1 1"
 is "so does the watch" "$(told watch | awk '{ print ($2 == 1 || $4 == 1) }' | xargs)" "1 1"
-if [ "$boot" = 2 ] && [ -n "$native_thp" ]; then
+if [ "$boot" = 2 ]; then
 	rm /etc/systemd/system-generators/thpd-generator
 	began 30000
 	next_boot
