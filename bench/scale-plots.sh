@@ -55,6 +55,7 @@ axis rules 'Rules in the policy'
 plot scale-foreign 920 440 <<G
 set datafile separator "\t"
 set multiplot layout 1,2 title 'Somebody writes into four settings, over and over'
+set label 102 '$(caption 3)' at screen 0.01, screen 0.02 font 'sans-serif,10' tc rgb '#555555'
 set logscale xy
 set xlabel 'foreign writes a second'
 set format x '10^%T'

@@ -259,6 +259,8 @@ def write_data(path, directory):
         ("%s, %s CPUs, %.0f GB, load average %s; Linux %s; thpd %s; %s." % (
             m["cpu"], m["cpus"], m["memory_kb"] / 1e6, m["load_average"].split()[0], m["kernel"], m["thpd"], m["date"][:10]),),
         ("Medians, 10th to 90th percentile. Key: cost of one more; slope on this paper (both least squares), 1 is linear.",),
+        ("thpd: %.0f s at each rate, and until all is right again; a setting that is fought about rests, twice as long each time." % (
+            max((f["seconds"] for f in result["foreign"]), default=0)),),
     ])
 
 
