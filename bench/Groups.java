@@ -3,16 +3,26 @@
  * A job of analytics in a JVM: counts by group, in a table of 1 GiB. Usage: Groups SECONDS
  *
  * Prints cpu_ns and wall_ns, the medians of what a row took in runs of 100,000, fast_ns, the tenth
- * part of the former below which it was fastest, and the rows.
+ * part of the former below which it was fastest, the rows, and in huge_kb how much of the process's
+ * memory was in huge pages.
  */
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 
 public final class Groups {
 	private static final int RUN = 100000;
 
-	public static void main(String[] args) {
+	private static String hugeKb() throws java.io.IOException {
+		for (String line : Files.readAllLines(Path.of("/proc/self/smaps_rollup")))
+			if (line.startsWith("AnonHugePages:"))
+				return line.replaceAll("[^0-9]", "");
+		return "-1";
+	}
+
+	public static void main(String[] args) throws java.io.IOException {
 		ThreadMXBean threads = ManagementFactory.getThreadMXBean();
 		long[] table = new long[1 << 27];
 		double[] cpu = new double[100000], wall = new double[100000];
@@ -39,7 +49,7 @@ public final class Groups {
 			throw new AssertionError("counted " + sum + " of " + rows);
 		Arrays.sort(cpu, 0, n);
 		Arrays.sort(wall, 0, n);
-		System.out.printf("cpu_ns=%.2f fast_ns=%.2f wall_ns=%.2f rows=%d%n", cpu[n / 2], cpu[n / 10],
-				  wall[n / 2], rows);
+		System.out.printf("cpu_ns=%.2f fast_ns=%.2f wall_ns=%.2f rows=%d huge_kb=%s%n", cpu[n / 2],
+				  cpu[n / 10], wall[n / 2], rows, hugeKb());
 	}
 }

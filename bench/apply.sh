@@ -34,6 +34,9 @@ if [ "${BENCH_INSIDE:-}" != yes ]; then
 		mkdir -p "$BENCH_OUT"
 		BENCH_OUT=$(cd "$BENCH_OUT" && pwd)
 	fi
+	# They are what two runs would fight for.
+	exec 9<"$knobs"
+	flock --timeout 1200 9 || fail "another run does not end"
 	enabled=$(selected enabled)
 	defrag=$(selected defrag)
 	made=

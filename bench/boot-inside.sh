@@ -57,7 +57,7 @@ sort -k1,1 -k2,2n /t/figures | awk -v boots="$BOOTS" '
 	echo "systemd-analyze blame, of the last boot:"
 	systemd-analyze --no-pager blame | grep -E ' (thpd|empty|tuned|systemd-tmpfiles-setup)[-a-z]*\.'
 } | sed 's/^/# /'
-awk -v boots="$BOOTS" 'BEGIN { printf "{\n  \"schema\": \"thpd.bench/1\",\n  \"name\": \"boot\",\n  \"boots\": %d,\n  \"units\": {", boots }
+awk -v boots="$BOOTS" 'BEGIN { printf "{\n  \"schema\": \"thpd.bench/1\",\n  \"boots\": %d,\n  \"units\": {", boots }
 	{ printf "%s\n    \"%s\": { \"median_us\": %d, \"p90_us\": %d, \"least_us\": %d }", (NR > 1 ? "," : ""), $1, $2, $3, $4 }
 	END { print "\n  }\n}" }' "$tmp/sums" >/t/out/boot.json
 thpctl restore >/dev/null

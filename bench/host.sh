@@ -3,7 +3,7 @@
 # be: a mount namespace with an empty /run for thpd, groups that look like units of systemd's, and the
 # settings of huge pages, which are the host's and are put back however it ends.
 #
-# needs: the programs that it needs; settings: those that are put back
+# needs: the programs that it needs; needs_mib: memory; settings: those that are put back
 # shellcheck shell=sh
 
 : "${srcdir:?}" "${builddir:?}" "${BENCH_OUT:?a directory for the results}"
@@ -11,8 +11,9 @@ thp=/sys/kernel/mm/transparent_hugepage
 cgroup=/sys/fs/cgroup
 slice=thpdbench.slice
 : "${needs:=redis-server redis-cli python3}"
-: "${settings:=enabled khugepaged/scan_sleep_millisecs khugepaged/alloc_sleep_millisecs
-	khugepaged/pages_to_scan khugepaged/max_ptes_none}"
+: "${settings:=enabled defrag use_zero_page shrink_underused khugepaged/defrag khugepaged/scan_sleep_millisecs
+	khugepaged/alloc_sleep_millisecs khugepaged/pages_to_scan khugepaged/max_ptes_none
+	$(cd $thp && ls -d hugepages-*/enabled 2>/dev/null)}"
 
 trouble() {
 	echo "${0##*/}: $*" >&2
@@ -26,6 +27,13 @@ if [ -z "${BENCH_INSIDE:-}" ]; then
 		command -v $program >/dev/null ||
 			trouble "needs $program; packaging/install-deps --tests gets it"
 	done
+	case $needs in *redis*)
+		redis-server --version | grep -q malloc=jemalloc ||
+			trouble "this redis-server has no jemalloc, which the tale is of: $(redis-server --version)"
+		;;
+	esac
+	free_mib=$(($(sed -n 's/^MemAvailable:[[:space:]]*\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024))
+	[ $free_mib -ge "${needs_mib:-0}" ] || trouble "needs $needs_mib MiB of memory; $free_mib are free"
 	[ ! -e /run/thpd/original.json ] || trouble "thpd has been at work in this boot: thpctl restore"
 	BENCH_INSIDE=1 exec unshare --mount --propagation private "$0" "$@"
 fi
@@ -59,7 +67,7 @@ exec 9<$thp
 take_settings() {
 	flock --timeout 1200 9 || trouble "another run does not end"
 	for key in $settings; do
-		echo "$key $(value "$key")"
+		[ ! -e "$thp/$key" ] || echo "$key $(value "$key")"
 	done >"$tmp/settings"
 	min_free=$(cat /proc/sys/vm/min_free_kbytes)
 }
@@ -179,7 +187,7 @@ figures() {
 }
 
 # The neighbours, in a unit that no rule is about; they print what they have found.
-: "${JAVA:=}" "${CHASE_MIB:=2048}" "${CHASE_SECONDS:=2}"
+: "${JAVA:=}" "${CHASE_MIB:=2048}" "${CHASE_SECONDS:=2}" "${JVM_SECONDS:=1.5}"
 chase() {
 	(in_unit analytics.service "$builddir/bench/chase" "$CHASE_MIB" "$CHASE_SECONDS")
 }
@@ -192,7 +200,7 @@ make_jvm() {
 	fi
 }
 jvm() {
-	(in_unit analytics.service java -Xms1200m -Xmx1200m -XX:+UseSerialGC -Xmn64m -cp "$tmp" Groups 1.5)
+	(in_unit analytics.service java -Xms1200m -Xmx1200m -XX:+UseSerialGC -Xmn64m -cp "$tmp" Groups "$JVM_SECONDS")
 }
 
 # start_thpd: the daemon, with a policy for Redis alone unless there is another; leaves its pid in $thpd
@@ -227,10 +235,11 @@ flag() {
 	sed -n 's/^THP_enabled:[[:space:]]*//p' "/proc/$1/status"
 }
 
-# setting KEY VALUE
+# setting KEY VALUE: where this kernel has it
 setting() {
+	[ -e "$thp/$1" ] || return 0
 	echo "$2" >"$thp/$1"
-	echo "$1 $2" >"$tmp/wanted.${1##*/}"
+	echo "$1 $2" >"$tmp/wanted.$(echo "$1" | tr / -)"
 }
 
 # still_set: ends all when somebody else has written into a setting: the figures would mean nothing
@@ -242,9 +251,19 @@ still_set() {
 	done
 }
 
-# khugepaged fast|defaults: the kernel's own values, but that with fast it rests for 20 ms instead of 10 s:
-# what takes it 20 minutes otherwise is done in seconds
-khugepaged() {
+# pin_settings fast|defaults: what decides the figures has the kernel's own values, whatever it had before; but
+# with fast khugepaged rests for 20 ms instead of 10 s: what takes it 20 minutes otherwise is done in seconds
+pin_settings() {
+	for key in $(cd $thp && ls -d hugepages-*/enabled 2>/dev/null); do
+		case $key in
+		"hugepages-$(($(cat $thp/hpage_pmd_size) / 1024))kB/enabled") setting "$key" inherit ;;
+		*) setting "$key" never ;;
+		esac
+	done
+	setting defrag madvise
+	setting use_zero_page 1
+	setting shrink_underused 1
+	setting khugepaged/defrag 1
 	setting khugepaged/pages_to_scan 4096
 	setting khugepaged/max_ptes_none 511
 	if [ "$1" = fast ]; then
@@ -256,19 +275,10 @@ khugepaged() {
 	fi
 }
 
-# describe: the machine, the versions of what we need, and settings, for the report, as NAME=VALUE
+# describe: the machine and the versions of what we need, for the report, as NAME=VALUE
 describe() {
-	cat <<-C
-		date=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-		cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
-		cpus=$(nproc)
-		memory_kb=$(sed -n 's/^MemTotal:[[:space:]]*\([0-9]*\) kB/\1/p' /proc/meminfo)
-		kernel=$(uname -r)
-		machine=$(uname -m)
-		thpd=$("$builddir/thpd" --version | sed -n '1s/.* //p')
-		load_average=$(cut -d ' ' -f 1-3 /proc/loadavg)
-		defrag=$(value defrag)
-	C
+	python3 "$srcdir/bench/machine.py"
+	if [ "$limit" = memory.max ]; then echo cgroup_memory=2; else echo cgroup_memory=1; fi
 	case $needs in *redis*)
 		cat <<-C
 			redis=$(redis-server --version | sed 's/.*v=\([0-9.]*\) .*malloc=\([^ ]*\) .*/\1, \2/')

@@ -7,7 +7,8 @@ usage: peers.py ROUNDS OUT.json
 Every round has every peer once. Before each, both files are written to be `madvise` with nobody there
 who would mind; timed is from before the command is started until both say `never`, which is looked at
 without a pause. What stays in memory is the PSS of all processes of the peer's units, at the end of its
-last round. A foreign write is one of `always` to `enabled` or `defrag`, by this program.
+last round. A foreign write is one of `always` to `enabled` or `defrag`, by this program; it stands from
+before its write(2) until the file is seen to say `never` again.
 """
 
 import json
@@ -19,8 +20,8 @@ import time
 
 THP = "/sys/kernel/mm/transparent_hugepage/"
 FILES = [THP + "enabled", THP + "defrag"]
-# thpd lets a file rest when it is changed eight times in a minute.
-WRITES = 12
+# Into each file; the eighth within a minute would be a fight to thpd, which then takes its time.
+WRITES = 6
 NEVER = 5.0
 
 PEERS = {
@@ -42,10 +43,10 @@ def put(path, word):
         file.write(word)
 
 
-def wait_for(word, since, limit):
-    """Seconds since then until both files say it; None: not within the limit."""
+def wait_for(word, since, limit, paths):
+    """Seconds since then until the files say it; None: not within the limit."""
     while time.perf_counter() - since < limit:
-        if all(selected(path) == word for path in FILES):
+        if all(selected(path) == word for path in paths):
             return time.perf_counter() - since
     return None
 
@@ -60,7 +61,7 @@ def set_once(peer):
         put(path, "madvise")
     since = time.perf_counter()
     process = subprocess.Popen(peer["start"], stdout=subprocess.DEVNULL)
-    took = wait_for("never", since, 60)
+    took = wait_for("never", since, 60, FILES)
     if process.wait() != 0 or took is None:
         raise SystemExit("%s: exit status %d, files %s" % (
             " ".join(peer["start"]), process.returncode, [selected(path) for path in FILES]))
@@ -87,15 +88,18 @@ def pss_kb(units):
 
 
 def repairs(writes):
-    """How long each foreign write stood, in microseconds; None for one that stood to the end."""
-    times = []
-    for i in range(writes):
-        put(FILES[i % 2], "always")
-        took = wait_for("never", time.perf_counter(), NEVER)
-        times.append(took and took * 1e6)
-        if took is None:
-            put(FILES[i % 2], "never")
-        time.sleep(0.2)
+    """How long each foreign write stood, in microseconds, by file; None for one that stood to the end."""
+    times = {os.path.basename(path): [] for path in FILES}
+    for _ in range(writes):
+        for path in FILES:
+            with open(path, "wb", buffering=0) as file:
+                since = time.perf_counter()
+                file.write(b"always")
+                took = wait_for("never", since, NEVER, [path])
+            times[os.path.basename(path)].append(took and took * 1e6)
+            if took is None:
+                put(path, "never")
+            time.sleep(0.2)
     return times
 
 
@@ -136,11 +140,6 @@ def spread(values):
     return {"median": statistics.median(values), "least": values[0], "most": values[-1], "n": len(values)}
 
 
-def cpu():
-    with open("/proc/cpuinfo") as file:
-        return next((line.split(": ")[1].strip() for line in file if line.startswith("model name")), "")
-
-
 def main(rounds, out):
     times = {name: [] for name in PEERS}
     rest = {}
@@ -163,11 +162,10 @@ def main(rounds, out):
                           "again_after_cleared": undone("peer-%s.service" % kind)}
         if daemon:
             run("systemctl", "stop", *PEERS["thpd"]["units"])
-    result = {"schema": "thpd.bench/1", "name": "peers", "kernel": os.uname().release,
-              "cpu": cpu(), "cpus": os.cpu_count(), "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    result = {"schema": "thpd.bench/1",
               "systemd": subprocess.check_output(["systemctl", "--version"], text=True).split()[1],
               "tuned": subprocess.check_output(["tuned-adm", "--version"], text=True).split()[-1],
-              "load": os.getloadavg()[0], "rounds": rounds,
+              "rounds": rounds,
               "peers": {name: {"set_ms": spread(times[name]), **rest[name]} for name in PEERS},
               "services": services}
     with open(out, "w") as file:
@@ -177,15 +175,14 @@ def main(rounds, out):
 
 
 def show(result):
-    print("systemd %(systemd)s, tuned %(tuned)s, Linux %(kernel)s, %(rounds)d rounds, load %(load).1f" % result)
-    print("%-14s %22s %10s %26s" % ("", "files right, ms", "PSS, kB", "a foreign write stands, us"))
+    print("systemd %(systemd)s, tuned %(tuned)s, %(rounds)d rounds; a foreign write stands, us" % result)
+    print("%-14s %22s %10s %22s %22s" % ("", "files right, ms", "PSS, kB", *map(os.path.basename, FILES)))
     for name, peer in result["peers"].items():
-        stood = [us for us in peer["repairs_us"] if us is not None]
-        print("%-14s %8.1f (%.1f to %.1f) %10s %26s" % (
+        print("%-14s %8.1f (%.1f to %.1f) %10s %22s %22s" % (
             name, peer["set_ms"]["median"], peer["set_ms"]["least"], peer["set_ms"]["most"],
             peer["pss_kb"] or "-",
-            "%.0f (%.0f to %.0f)" % (statistics.median(stood), min(stood), max(stood))
-            if len(stood) == len(peer["repairs_us"]) else "for ever (%g s)" % NEVER))
+            *("for ever (%g s)" % NEVER if None in us else "%.0f (%.0f to %.0f)" % (statistics.median(us), min(us), max(us))
+              for us in peer["repairs_us"].values())))
     print("%-14s %22s %10s %26s" % ("a service by", "systemctl start, ms", "flag", "cleared: set again"))
     for kind, service in result["services"].items():
         print("%-14s %8.1f (%.1f to %.1f) %5d/%-4d %26s" % (
@@ -194,8 +191,7 @@ def show(result):
             service["start_ms"]["n"], "yes" if service["again_after_cleared"] else "no"))
 
 
-LABELS = {"sh": "sh, two echos", "tmpfiles": "systemd-tmpfiles", "tuned": "tuned", "thpctl apply": "thpctl apply alone",
-          "thpd": "thpd, seen from outside"}
+LABELS = {"sh": "sh, two echos", "tmpfiles": "systemd-tmpfiles", "tuned": "tuned", "thpctl apply": "thpctl apply alone"}
 
 
 def write_data(peers_path, drift_path, directory):
@@ -204,20 +200,27 @@ def write_data(peers_path, drift_path, directory):
         result = json.load(file)
     rows = []
     for name, peer in result["peers"].items():
-        stood = peer["repairs_us"]
-        rows.append((LABELS[name],) + (() if None in stood else (statistics.median(stood), min(stood), max(stood))))
+        if any(None in us for us in peer["repairs_us"].values()):
+            rows.append((LABELS.get(name, name),))
+            continue
+        for key, us in peer["repairs_us"].items():
+            rows.append(("%s, %s" % (name, key), statistics.median(us), min(us), max(us)))
     drift = "no figures of bench-drift"
+    m = result["machine"]
     if os.path.exists(drift_path):
         with open(drift_path) as file:
             found = json.load(file)
-        rows.append(("thpd, all files", found["median_us"], found["median_us"], found["p99_us"]))
+        for key in ("cpu", "cpus", "memory_kb", "kernel"):
+            if found["machine"][key] != m[key]:
+                raise SystemExit("%s and %s are not of one machine: %s %s, %s" % (
+                    peers_path, drift_path, key, m[key], found["machine"][key]))
+        rows.append(("thpd's repair thread alone", found["median_us"], found["median_us"], found["p99_us"]))
         rows.append(("floor: poll, read, write", found["floor_median_us"], found["floor_median_us"], found["floor_p99_us"]))
         drift = "the lowest two: bench-drift, %d files, %d writes each, to the 99th percentile" % (len(found["files"]), found["rounds"])
-    machine = "%s, %s CPUs" % (result["cpu"], result["cpus"]) if "cpu" in result else "machine not recorded"
     lines = {"peers": ["\t".join(str(word) for word in row) for row in rows], "caption": [
-        "%s, load average %.1f; Linux %s; systemd %s; tuned %s; %s." % (
-            machine, result["load"], result["kernel"], result["systemd"], result["tuned"], result.get("date", "no date")),
-        "Bar: median; line: least to most of %d writes; never: for %g s; %s." % (WRITES, NEVER, drift)]}
+        "%s, %s CPUs, load average %s; Linux %s; systemd %s; tuned %s; thpd %s; %s." % (
+            m["cpu"], m["cpus"], m["load_average"].split()[0], m["kernel"], result["systemd"], result["tuned"], m["thpd"], m["date"][:10]),
+        "Bar: median; line: least to most of %d writes, just below what thpd takes for a fight; never: for %g s; %s." % (WRITES, NEVER, drift)]}
     for name, text in lines.items():
         with open(os.path.join(directory, name), "w") as file:
             file.writelines(line + "\n" for line in text)

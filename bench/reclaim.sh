@@ -121,11 +121,8 @@ printf '%-6s  %-44s %d.%d %%\n' "$verdict" 'more than 99 % of empty huge pages c
 
 [ -z "${BENCH_OUT:-}" ] || {
 	mkdir -p "$BENCH_OUT"
-	awk -F '\t' -v kernel="$(uname -r)" -v machine="$(uname -m)" -v mib="$mib" '
-		BEGIN {
-			printf "{\n  \"schema\": \"thpd.bench/1\",\n  \"kernel\": \"%s\",\n", kernel
-			printf "  \"machine\": \"%s\",\n  \"mib\": %d,\n  \"reclaims\": [", machine, mib
-		}
+	awk -F '\t' -v mib="$mib" '
+		BEGIN { printf "{\n  \"schema\": \"thpd.bench/1\",\n  \"mib\": %d,\n  \"reclaims\": [", mib }
 		{
 			printf "%s\n    {\"label\": \"%s\"", (NR > 1 ? "," : ""), $1
 			n = split($2, word, " ")

@@ -55,6 +55,7 @@ axis rules 'Rules in the policy'
 plot scale-foreign 920 440 <<G
 set datafile separator "\t"
 set multiplot layout 1,2 title 'Somebody writes into four settings, over and over'
+set label 102 '$(caption 3)' at screen 0.01, screen 0.02 font 'sans-serif,10' tc rgb '#555555'
 set logscale xy
 set xlabel 'foreign writes a second'
 set format x '10^%T'
@@ -62,12 +63,13 @@ set format y '%g'
 set title 'part of a core, %'
 set bmargin 8
 set key bottom right
-plot '$data/foreign.thpd' using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.5 lc rgb good title 'thpd', \\
-	'$data/foreign.floor' using 1:2:3:4 with yerrorlines dt 2 lw 1.5 pt 6 ps 0.5 lc rgb none title 'floor: undoes each'
+plot '$data/foreign.thpd' using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb good title 'thpd', \\
+	'$data/foreign.floor' using 1:2 with linespoints dt 2 lw 1.5 pt 6 ps 0.5 lc rgb none title 'floor: undoes each'
 unset label 101; unset label 102
 unset logscale y
 set yrange [0:105]
 unset key
-set title 'undone one by one, %; the others when it is over'
-plot '$data/foreign.thpd' using 1:5 with linespoints lw 2 pt 7 ps 0.5 lc rgb good
+set title 'part of the time that a value is wrong, %'
+plot '$data/foreign.thpd' using 1:3 with linespoints lw 2 pt 7 ps 0.5 lc rgb good, \\
+	'$data/foreign.floor' using 1:3 with linespoints dt 2 lw 1.5 pt 6 ps 0.5 lc rgb none
 G

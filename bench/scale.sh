@@ -3,12 +3,12 @@
 # What thpd costs against the size of what it looks after: processes on the host, services, files in the
 # policy, foreign writes per second; beside each the floor, the bare system calls (floor.c).
 #
-# Usage: scale.sh [short]   (as root; some 6 minutes, short 2)
+# Usage: scale.sh [short]   (as root; some 8 minutes, short 3)
 #
 # Environment: THPCTL, SPAWN, CROWD, FLOOR, FOREIGN - the programs; srcdir, builddir; BENCH_OUT - a
 # directory for scale.json, where plan-scale.json has the figures for rules; SCALE_PROCESSES,
 # SCALE_SERVICES, SCALE_FILES, SCALE_RATES - sizes (files: `all`; rates: 0 is as fast as one can);
-# SCALE_ROUNDS - of each command; SCALE_CYCLES - of the daemon.
+# SCALE_ROUNDS - of each command; SCALE_CYCLES - of the daemon; SCALE_SECONDS - of foreign writes.
 #
 # Processes, groups and mounts are its own, and go at the end, whatever the end is. The settings are the
 # host's: those that are written are put back.
@@ -19,9 +19,11 @@ export LC_ALL
 : "${THPCTL:?}" "${SPAWN:?}" "${CROWD:?}" "${FLOOR:?}" "${FOREIGN:?}"
 if [ "${1:-}" = short ]; then
 	: "${SCALE_PROCESSES:=100 2000}" "${SCALE_SERVICES:=10 300}" "${SCALE_FILES:=1 all}" "${SCALE_RATES:=100 0}"
+	: "${SCALE_SECONDS:=10}"
 fi
 : "${SCALE_PROCESSES:=100 500 1000 5000 20000}" "${SCALE_SERVICES:=10 100 500 1000 2000}"
 : "${SCALE_FILES:=1 5 20 all}" "${SCALE_RATES:=10 100 1000 0}" "${SCALE_ROUNDS:=15}" "${SCALE_CYCLES:=5}"
+: "${SCALE_SECONDS:=20}"
 # Of the processes on the host, so many are of services that a rule is about.
 matched=10
 # Not those by which the kernel does more than to remember them.
@@ -223,38 +225,38 @@ files() {
 	rm -rf /run/thpd
 }
 
-# write_at RATE WHO PID...: somebody writes, and these undo it
+# write_at RATE WHO SECONDS PID...: somebody writes until then, and these undo it, until all is right again
 write_at() {
-	write_rate=$1 write_who=$2
-	shift 2
+	write_rate=$1 write_who=$2 write_seconds=$3
+	shift 3
 	cpu_before=$(cpu_ns "$@")
 	# shellcheck disable=SC2086 # a list
-	line=$("$FOREIGN" "$write_rate" 1 $assigned)
+	line=$("$FOREIGN" "$write_rate" "$write_seconds" $assigned) ||
+		trouble "what somebody has written is not undone ($write_who, $write_rate a second)"
 	# With the cycle that follows a foreign write.
 	[ "$write_who" = floor ] || sleep 1.3
-	echo "$write_rate $write_who $line cpu_ns=$(($(cpu_ns "$@") - cpu_before))"
+	echo "$write_rate $write_who files=$(echo "$assigned" | wc -w) $line cpu_ns=$(($(cpu_ns "$@") - cpu_before))"
 }
 # foreign RATE
 foreign() {
 	say "$1 foreign writes a second (0: as many as one can)"
-	for _ in 1 2 3 4 5; do
-		start_thpd
-		thpd_ready
-		sleep 0.3
-		was=$(counter settings_repaired)
-		# shellcheck disable=SC2046
-		line=$(write_at "$1" thpd $(family $thpd))
-		echo "$line undone=$(($(counter settings_repaired) - was))" >>"$raw/foreign"
-		end_thpd
-		rm -rf /run/thpd
-		# shellcheck disable=SC2086
-		"$FLOOR" -r $assigned &
-		last
-		floor=$!
-		sleep 0.2
-		write_at "$1" floor $floor >>"$raw/foreign"
-		end $floor
-	done
+	start_thpd
+	thpd_ready
+	sleep 0.3
+	was=$(counter settings_repaired)
+	# shellcheck disable=SC2046
+	line=$(write_at "$1" thpd "$SCALE_SECONDS" $(family $thpd))
+	echo "$line repairs=$(($(counter settings_repaired) - was))" >>"$raw/foreign"
+	end_thpd
+	rm -rf /run/thpd
+	# It does the same for ever.
+	# shellcheck disable=SC2086
+	"$FLOOR" -r $assigned &
+	last
+	floor=$!
+	sleep 0.2
+	write_at "$1" floor 2 $floor >>"$raw/foreign"
+	end $floor
 }
 
 last_size=${SCALE_SERVICES##* }
@@ -271,7 +273,8 @@ profile_quick=
 profile_whole=
 
 take_settings
-for size in $SCALE_FILES; do
+# The first of them twice, what the second finds stays: the host has just been emptied.
+for size in "${SCALE_FILES%% *}" $SCALE_FILES; do
 	files "$size"
 done
 keys=

@@ -2,8 +2,6 @@
 /* What the times of all rounds come to, as a table and as JSON. */
 #include "spawn.h"
 
-#include <sys/utsname.h>
-
 #include <jansson.h>
 
 /* What the times of a command come to. */
@@ -87,10 +85,6 @@ static json_t *words_to_json(char *const *words)
 static json_t *make_json(const struct bench *b, const struct summary *s)
 {
 	json_t *list = json_array();
-	struct utsname u;
-
-	if (uname(&u) < 0)
-		u = (struct utsname){ .release = "" };
 	for (size_t i = 0; i < b->n; i++) {
 		const struct command *c = &b->commands[i];
 		json_t *o = json_pack("{s:s,s:o,s:o,s:f,s:f,s:f,s:f,s:f,s:f,s:I}", "label",
@@ -105,9 +99,8 @@ static json_t *make_json(const struct bench *b, const struct summary *s)
 			return NULL;
 		}
 	}
-	return json_pack("{s:s,s:s,s:s,s:I,s:I,s:s,s:I,s:o}", "schema", "thpd.bench/1", "kernel",
-			 u.release, "machine", u.machine, "rounds", (json_int_t)b->rounds,
-			 "warm_up", (json_int_t)b->warm_up, "reference",
+	return json_pack("{s:s,s:I,s:I,s:s,s:I,s:o}", "schema", "thpd.bench/1", "rounds",
+			 (json_int_t)b->rounds, "warm_up", (json_int_t)b->warm_up, "reference",
 			 b->commands[b->reference].label, "rss_floor_kib",
 			 (json_int_t)b->rss_floor_kib, "commands", list);
 }

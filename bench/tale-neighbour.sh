@@ -4,13 +4,19 @@
 # Redis beside them. In pairs, one with thpd and one without, a few seconds apart, in turn which comes first: what
 # else moves the machine falls on both. See bench/README.md.
 #
-# Usage: tale-neighbour.sh [PAIRS]   (as root; 20 unless told: five minutes)
+# Usage: tale-neighbour.sh [PAIRS]   (as root; 120 unless told: ten minutes)
 #
-# Environment: srcdir, builddir, BENCH_OUT; CHASE_MIB (2048; powers of two), CHASE_SECONDS (2). JAVA=no leaves the
-# JVM out.
+# Environment: srcdir, builddir, BENCH_OUT; CHASE_MIB (2048; powers of two), CHASE_SECONDS (0.5), JVM_SECONDS (0.5).
+# JAVA=no leaves the JVM out.
+#
+# Many pairs of short samples: what moves the machine comes and goes within seconds to minutes, so the nearer the two
+# of a pair are, the more of it falls on both; and the interval of the median shrinks with the root of their number.
 set -eu
 
-pairs=${1:-20}
+pairs=${1:-120}
+: "${CHASE_MIB:=2048}" "${CHASE_SECONDS:=0.5}" "${JVM_SECONDS:=0.5}"
+# shellcheck disable=SC2034 # for host.sh
+needs_mib=$(((CHASE_MIB > 1300 ? CHASE_MIB : 1300) + 200))
 # shellcheck source=bench/host.sh
 . "${srcdir:?}/bench/host.sh"
 make_jvm
@@ -46,9 +52,11 @@ describe >"$raw/machine"
 cat >>"$raw/machine" <<C
 pairs=$pairs
 chase_mib=$CHASE_MIB
+chase_seconds=$CHASE_SECONDS
+jvm_seconds=$JVM_SECONDS
 C
 take_settings
-khugepaged defaults
+pin_settings defaults
 setting enabled always
 for round in $(seq "$pairs"); do
 	started=

@@ -12,9 +12,11 @@
 set -eu
 
 tries=${1:-3}
+: "${LIMIT_MIB:=900}" "${SEED:=1}"
+# shellcheck disable=SC2034 # for host.sh
+needs_mib=$((LIMIT_MIB + 200))
 # shellcheck source=bench/host.sh
 . "${srcdir:?}/bench/host.sh"
-: "${LIMIT_MIB:=900}" "${SEED:=1}"
 small=32000 large=150 keep=32
 
 # jobs VERB ARGUMENT...
@@ -48,6 +50,8 @@ try() {
 		mkdir -p "$group/redis-server@$name.service"
 	done
 	echo $((LIMIT_MIB << 20)) >"$unit/$limit"
+	# What could be swapped would not be killed.
+	[ ! -e "$unit/memory.swap.max" ] || echo 0 >"$unit/memory.swap.max"
 	before=$(kills)
 	start_redis "$name"
 	jobs burst --count $small --keep $keep || trouble "killed too early: $(cat "$tmp/err")"
@@ -69,7 +73,7 @@ try() {
 describe >"$raw/machine"
 for try in $(seq "$tries"); do
 	take_settings
-	khugepaged fast
+	pin_settings fast
 	setting enabled always
 	try always
 	start_thpd

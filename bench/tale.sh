@@ -22,6 +22,11 @@ set -eu
 
 variant=${1:-fast}
 rounds=${2:-1}
+# What late's Redis still has, and the most that comes beside it: a full queue and the file of its BGSAVE, or a
+# neighbour.
+: "${CHASE_MIB:=2048}"
+# shellcheck disable=SC2034 # for host.sh
+needs_mib=$((1500 + (CHASE_MIB > 2600 ? CHASE_MIB : 2600)))
 # shellcheck source=bench/host.sh
 . "${srcdir:?}/bench/host.sh"
 : "${SEED:=1}" "${LATER:=60}"
@@ -186,7 +191,7 @@ round=0
 while [ $round -lt "$rounds" ]; do
 	round=$((round + 1))
 	take_settings
-	khugepaged "$variant"
+	pin_settings "$variant"
 	echo "round $round of $rounds, load average $(cut -d ' ' -f 1-3 /proc/loadavg)" >&2
 	begin=$(now)
 	setting enabled always
