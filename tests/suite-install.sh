@@ -34,7 +34,14 @@ check "the installed policy and its library are valid" "$tmp/dest$bin/thpctl" \
 	--policy "$tmp/dest$vendor" check
 is "files are not writable by others" "$(find "$tmp/dest" -type f -perm /022)" ""
 
+: >"$tmp/dest$vendor/roles/of-somebody-else.conf"
 check "make uninstall" make -s -C "$builddir" uninstall DESTDIR="$tmp/dest"
-is "nothing is left behind" "$(find "$tmp/dest" -type f)" ""
+is "what somebody else has put there stays" "$(find "$tmp/dest" ! -type d)" \
+	"$tmp/dest$vendor/roles/of-somebody-else.conf"
+rm "$tmp/dest$vendor/roles/of-somebody-else.conf"
+check "make install, again" make -s -C "$builddir" install DESTDIR="$tmp/dest"
+check "make uninstall, again" make -s -C "$builddir" uninstall DESTDIR="$tmp/dest"
+is "nothing is left behind, and no directory of ours" \
+	"$(find "$tmp/dest" ! -type d -o -name '*thpd*')" ""
 
 finish

@@ -259,6 +259,27 @@ check "only root is listened to" sh -c "setpriv --reuid=65534 --clear-groups tim
 	'$helpers/starts-drive' '$tmp/socket' | grep -q '^end'"
 stop
 
+# A thpd of another version is not listened to: it may have one of its own in our place.
+start
+table gate 1 a.service "$tmp/plain"
+gone
+exits "another version is refused" 0 timeout 10 "$helpers/starts-drive" "$tmp/socket" version 7
+check "the connection is closed" grep -q '^end Connection reset by peer' "$tmp/out"
+launch plain "$ROUNDS" 1 a.service plain
+: >"$tmp/events"
+flagged "gate: after that" gate
+stop
+start --give-way
+table gate 1 a.service "$tmp/interpreter"
+gone
+(sleep 0.1; exec timeout 10 "$helpers/starts-drive" "$tmp/socket" version 7 >/dev/null) &
+launch plain $((ROUNDS * 10)) 4 a.service script2
+is "gate: gives way to another version in the middle of starts: they go on" "$launched" 0
+wait "$guard"
+is "gate: it has ended without an error" "$? $(cat "$tmp/starts.err")" "0 "
+guard=
+gate=
+
 # The kernel opens a script's interpreter with a lock that a tracer needs.
 start
 table gate 1 a.service "$tmp/script2" gate 1 a.service "$tmp/interpreter"

@@ -7,7 +7,7 @@
 # Services are made by configure, the rest stands in the tree.
 files=
 for name in thpd-apply.service thpd.service thpd-helper.service thpd-starts.service thpd-helper.socket \
-	thpd-starts.socket thpd-reload.path thpd-reload.service thpd-reload-soon.service; do
+	thpd-starts.socket thpd-parts.target thpd-sockets.target thpd-reload.path thpd-reload.service thpd-reload-soon.service; do
 	if [ -e "$UNITS/$name" ]; then file=$UNITS/$name; else file=$srcdir/units/$name; fi
 	files="$files $file"
 	# Every setting but what the unit is for follows a comment that says why, with no gap.

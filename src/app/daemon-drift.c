@@ -104,7 +104,7 @@ static int on_writer(sd_event_source *s, int fd, uint32_t revents, void *data)
  */
 static int ask_for_writers(struct daemon *d, const struct drift_key *keys, size_t n)
 {
-	struct helper_call c = { .verb = HELPER_WRITERS };
+	struct helper_call c = { .version = HELPER_WIRE_VERSION, .verb = HELPER_WRITERS };
 	size_t len = 0;
 	int r;
 

@@ -45,17 +45,20 @@ static int on_answer(sd_event_source *s, int fd, uint32_t revents, void *data)
 	struct reclaim_queue *q = &d->reclaim;
 	struct helper_answer a;
 	ssize_t n = recv(fd, &a, sizeof(a), MSG_DONTWAIT);
-	int r = a.r;
+	size_t len = 0;
+	int r;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (n < (ssize_t)HELPER_ANSWER_HEAD ||
-	    (r == 0 && n != (ssize_t)(HELPER_ANSWER_HEAD + sizeof(a.u.reclaim)))) {
-		daemon_part(d, &d->status.helper, n < 0 ? -errno : -EPIPE, "thpd-helper");
+	r = n < 0 ? -errno : helper_answered(&a, (size_t)n, &len);
+	if (r == 0 && a.r == 0 && len != sizeof(a.u.reclaim))
+		r = -EBADMSG;
+	if (r < 0) {
+		daemon_part(d, &d->status.helper, r, "thpd-helper");
 		drop(q);
 		return 0;
 	}
-	tell(d, &q->items[q->done], r, &a.u.reclaim);
+	tell(d, &q->items[q->done], a.r, &a.u.reclaim);
 	q->done++;
 	if (q->done == q->n || send_next(d) < 0)
 		drop(q);
@@ -65,7 +68,7 @@ static int on_answer(sd_event_source *s, int fd, uint32_t revents, void *data)
 static int send_next(struct daemon *d)
 {
 	const struct reclaim_item *it = &d->reclaim.items[d->reclaim.done];
-	struct helper_call c = { .verb = HELPER_RECLAIM };
+	struct helper_call c = { .version = HELPER_WIRE_VERSION, .verb = HELPER_RECLAIM };
 
 	c.u.reclaim.pid = it->pid;
 	c.u.reclaim.start = it->start;

@@ -5,8 +5,6 @@
  */
 #include "app/daemon.h"
 
-#include <systemd/sd-daemon.h>
-
 #include "engine/records.h"
 #include "plan/resolve-starts.h"
 #include "sys/units.h"
@@ -69,15 +67,18 @@ static void on_bus_state(enum bus_state state, int error, void *data)
 	/* Rules that have changed meanwhile are no news of systemd's. */
 	if (state == BUS_CONNECTED && d->table_old)
 		send_programs(d);
-	daemon_ready(d, false);
+	daemon_ready(d);
 }
 
 static void lose_starts(struct daemon *d, int error)
 {
+	/* One of another version gives way to what is installed: now, but not again and again. */
+	const uint64_t soon = error == -EPROTONOSUPPORT ? 0 : SECOND_US;
+
 	d->starts_io = sd_event_source_unref(d->starts_io);
 	starts_client_close(&d->starts);
 	/* With no periodic cycle, nothing else would have it tried again. */
-	daemon_schedule(d, d->status.starts == PART_LOST ? MINUTE_US : SECOND_US);
+	daemon_schedule(d, d->status.starts == PART_LOST ? MINUTE_US : soon);
 	d->armed = d->has_table = d->table_sent = false;
 	daemon_part(d, &d->status.starts, error, "thpd-starts");
 }
@@ -158,7 +159,7 @@ static void take_state(struct daemon *d, const struct starts_state *s)
 		/* Who was about to begin before, was let alone. */
 		daemon_schedule(d, SECOND_US);
 	}
-	daemon_ready(d, false);
+	daemon_ready(d);
 }
 
 static int on_starts(sd_event_source *s, int fd, uint32_t revents, void *data)
@@ -285,48 +286,12 @@ static void send_programs(struct daemon *d)
 		lose_starts(d, r);
 	else if (d->starts.fd < 0)
 		d->status.starts = PART_UNUSED;
-	daemon_ready(d, false);
+	daemon_ready(d);
 }
 
 static void on_programs(void *data)
 {
 	send_programs(data);
-}
-
-/**
- * daemon_ready() - tells the service manager that starts are watched from now on, if they are
- * @d: the daemon
- * @anyway: it has waited long enough
- *
- * What is ordered behind the daemon is then caught as it starts.
- */
-void daemon_ready(struct daemon *d, bool anyway)
-{
-	bool possible = d->starts_wanted && d->bus && bus_state(d->bus) != BUS_NO_SYSTEMD;
-	bool done = d->table_known && (d->starts.fd < 0 || d->armed);
-
-	if (d->ready || (possible && !done && !anyway))
-		return;
-	d->ready = true;
-	(void)sd_notify(0, "READY=1");
-}
-
-static int on_ready_timer(sd_event_source *s, uint64_t usec, void *data)
-{
-	daemon_ready(data, true);
-	return 0;
-}
-
-/** daemon_ready_begin() - daemon_ready() as soon as it can be, or in a second; the exit status */
-int daemon_ready_begin(struct daemon *d)
-{
-	uint64_t until = monotonic_us() + SECOND_US;
-
-	if (sd_event_add_time(d->event, NULL, CLOCK_MONOTONIC, until, SECOND_US / 10,
-			      on_ready_timer, d) < 0)
-		daemon_ready(d, true);
-	daemon_ready(d, false);
-	return EXIT_GOOD;
 }
 
 /** daemon_starts_check() - connects again to what was lost; for each cycle */

@@ -126,10 +126,12 @@ int daemon_starts_begin(struct daemon *d);
 void daemon_starts_check(struct daemon *d);
 void daemon_renew_dropins(struct daemon *d);
 void daemon_look_again(struct daemon *d);
-void daemon_ready(struct daemon *d, bool anyway);
-int daemon_ready_begin(struct daemon *d);
 int daemon_record_starts(struct daemon *d);
 void daemon_starts_end(struct daemon *d);
+
+/* daemon-ready.c */
+void daemon_ready(struct daemon *d);
+int daemon_ready_begin(struct daemon *d);
 
 /* daemon-reclaim.c */
 int daemon_give_back(struct daemon *d);

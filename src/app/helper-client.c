@@ -32,12 +32,32 @@ int helper_connect(struct helper *h)
 	return fd;
 }
 
+/**
+ * helper_answered() - whether what was received is an answer
+ * @a: what was received
+ * @n: how many bytes
+ * @ret_len: how many of these are behind its head
+ *
+ * Return: 0; -EPIPE when the helper has gone; -EPROTONOSUPPORT when it is of another version than
+ * we are; -EBADMSG.
+ */
+int helper_answered(const struct helper_answer *a, size_t n, size_t *ret_len)
+{
+	if (n == 0)
+		return -EPIPE;
+	if (n >= sizeof(a->version) && a->version != HELPER_WIRE_VERSION)
+		return -EPROTONOSUPPORT;
+	if (n < HELPER_ANSWER_HEAD)
+		return -EBADMSG;
+	*ret_len = n - HELPER_ANSWER_HEAD;
+	return 0;
+}
+
 static int ask_once(struct helper *h, const struct helper_call *c, size_t len,
 		    struct helper_answer *a, size_t *ret_len)
 {
 	ssize_t n;
 
-	a->r = 0;
 	if (h->fd < 0)
 		h->fd = helper_connect(h);
 	if (h->fd < 0)
@@ -49,13 +69,14 @@ static int ask_once(struct helper *h, const struct helper_call *c, size_t len,
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
-	if ((size_t)n < HELPER_ANSWER_HEAD)
-		return n == 0 ? -EPIPE : -EBADMSG;
-	*ret_len = (size_t)n - HELPER_ANSWER_HEAD;
-	return 0;
+	return helper_answered(a, (size_t)n, ret_len);
 }
 
-/* A helper that was restarted meanwhile is asked once more: no call harms when it is made twice. */
+/*
+ * A helper that was restarted meanwhile is asked once more: no call harms when it is made twice.
+ * One of another version ends with its last connection, and the next one may be of ours; but that
+ * is not tried in each call of each cycle.
+ */
 static int ask(struct helper *h, const struct helper_call *c, size_t len, struct helper_answer *a,
 	       size_t *ret_len)
 {
@@ -69,7 +90,7 @@ static int ask(struct helper *h, const struct helper_call *c, size_t len, struct
 			return a->r;
 		h->fd = close_fd(h->fd);
 	}
-	if (h->error == -ETIMEDOUT)
+	if (h->error == -ETIMEDOUT || h->error == -EPROTONOSUPPORT)
 		h->paused_until = monotonic_us() + PAUSE_US;
 	return h->error;
 }
@@ -81,7 +102,7 @@ static int ask(struct helper *h, const struct helper_call *c, size_t len, struct
 static int remote_inject(void *data, const struct inject_request *requests, size_t n,
 			 struct inject_answer *ret)
 {
-	struct helper_call c = { .verb = HELPER_INJECT };
+	struct helper_call c = { .version = HELPER_WIRE_VERSION, .verb = HELPER_INJECT };
 	struct helper_answer a;
 	size_t len = 0;
 
@@ -105,7 +126,7 @@ static int remote_inject(void *data, const struct inject_request *requests, size
 static int remote_exe(void *data, const struct root *root, int32_t pid, struct arena *arena,
 		      const char **ret)
 {
-	struct helper_call c = { .verb = HELPER_EXE, .u.pid = pid };
+	struct helper_call c = { .version = HELPER_WIRE_VERSION, .verb = HELPER_EXE, .u.pid = pid };
 	int r = proc_exe(root, pid, arena, ret);
 	struct helper_answer a;
 	size_t len = 0;
@@ -124,7 +145,7 @@ static int remote_exe(void *data, const struct root *root, int32_t pid, struct a
 static int remote_reclaim(void *data, const struct root *root, int32_t pid, uint64_t start,
 			  const struct reclaim_options *options, struct reclaim_result *ret)
 {
-	struct helper_call c = { .verb = HELPER_RECLAIM };
+	struct helper_call c = { .version = HELPER_WIRE_VERSION, .verb = HELPER_RECLAIM };
 	struct helper_answer a;
 	size_t len = 0;
 	int r;

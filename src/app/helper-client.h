@@ -17,6 +17,7 @@ struct helper {
 };
 
 int helper_connect(struct helper *h);
+int helper_answered(const struct helper_answer *a, size_t n, size_t *ret_len);
 void helper_privileged(struct helper *helper, struct privileged *ret);
 
 #endif

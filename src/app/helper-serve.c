@@ -67,11 +67,20 @@ static size_t do_reclaim(const struct helper_call *c, struct helper_answer *a)
 	return sizeof(a->u.reclaim);
 }
 
+/* Who is of another version is told so, and nothing else: his structs may be others. */
+static int refuse(int fd)
+{
+	const struct helper_answer a = { .version = HELPER_WIRE_VERSION, .r = -EPROTONOSUPPORT };
+
+	return send(fd, &a, HELPER_ANSWER_HEAD, MSG_NOSIGNAL) < 0 ? -errno : a.r;
+}
+
 /**
  * helper_serve() - answers calls until the other end is closed
  * @fd: the connection
  *
- * Return: 0; negative errno when the other end talks nonsense, or cannot be answered.
+ * Return: 0; -EPROTONOSUPPORT when the other end is of another version; another negative errno when
+ * it talks nonsense, or cannot be answered.
  */
 int helper_serve(int fd)
 {
@@ -86,9 +95,12 @@ int helper_serve(int fd)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : 0;
+		if ((size_t)n >= sizeof(c.version) && c.version != HELPER_WIRE_VERSION)
+			return refuse(fd);
 		if ((size_t)n < HELPER_HEAD || !complete(&c, (size_t)n))
 			return -EBADMSG;
 		memset(&a, 0, HELPER_ANSWER_HEAD);
+		a.version = HELPER_WIRE_VERSION;
 		if (c.verb == HELPER_INJECT)
 			len = do_inject(&c, &a);
 		else if (c.verb == HELPER_EXE)

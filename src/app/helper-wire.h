@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What thpd and its privileged helper say to each other over a SOCK_SEQPACKET socket: one call, one
- * answer; both are of one build, and the numbers are the machine's own. Which process, which flag,
- * which file: nothing that could be told wrongly.
+ * answer; the numbers are the machine's own. Which process, which flag, which file: nothing that
+ * could be told wrongly. A package may be upgraded between the start of the one and of the other:
+ * who gets another version than his own reads nothing but that.
  */
 #ifndef THPD_APP_HELPER_WIRE_H
 #define THPD_APP_HELPER_WIRE_H
@@ -11,6 +12,8 @@
 #include "sys/inject.h"
 #include "sys/paths.h"
 
+/* Another one with each change in what follows, and in the structs it has. Not a verb's number. */
+#define HELPER_WIRE_VERSION 100U
 #define HELPER_SOCKET PATH_STATE "/helper.sock"
 /* Each may take most of a second; all of them, less than the asking side waits. */
 #define HELPER_BATCH 32U
@@ -25,6 +28,7 @@ enum helper_verb {
 };
 
 struct helper_call {
+	uint32_t version;
 	uint32_t verb;
 	uint32_t n; /* of the requests */
 	union {
@@ -41,6 +45,7 @@ struct helper_call {
 };
 
 struct helper_answer {
+	uint32_t version;
 	int32_t r; /* 0 or negative errno; the rest counts only with 0 */
 	uint32_t n;
 	union {

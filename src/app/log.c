@@ -39,6 +39,7 @@ static const struct event_kind {
 	[EVENT_BUS_LOST] = { MSG_BUS_LOST, LOG_WARNING, 4, "systemd was out of reach" },
 	[EVENT_BUS_BACK] = { MSG_BUS_BACK, LOG_NOTICE, 4, "systemd was in reach again" },
 	[EVENT_GATE_UNUSABLE] = { MSG_GATE_UNUSABLE, LOG_WARNING, 4, "the gate was unusable" },
+	[EVENT_READY_EARLY] = { MSG_READY_EARLY, LOG_WARNING, 0, "" },
 	[EVENT_CYCLE_FAILURES] = { MSG_CYCLE_FAILURES, LOG_WARNING, 4,
 				   "the host was not as the policy wants it" },
 	[EVENT_CYCLE_IN_ORDER] = { MSG_CYCLE_IN_ORDER, LOG_NOTICE, 4, "all was in order again" },
@@ -226,10 +227,13 @@ void log_units_reloaded(struct log *l, unsigned int stale, const char *path)
 void log_helper_lost(struct log *l, const char *helper, int error)
 {
 	struct entry e = { 0 };
+	const char *why = error == 0 ? "it has ended" :
+			  error == -EPROTONOSUPPORT ?
+				       "it speaks another version of the protocol than this thpd" :
+				       strerror(-error);
 
 	log_tell(l, &e, EVENT_HELPER_LOST, helper,
-		 arena_printf(&e.arena, "%s is lost: %s; tried again", helper,
-			      error ? strerror(-error) : "it has ended"));
+		 arena_printf(&e.arena, "%s is lost: %s; tried again", helper, why));
 }
 
 /** log_helper_back() - it answers again */
@@ -266,6 +270,15 @@ void log_gate_unusable(struct log *l, const char *why)
 	log_tell(l, &e, EVENT_GATE_UNUSABLE, "",
 		 arena_printf(&e.arena, "starts cannot be held here: %s; they are watched instead",
 			      why));
+}
+
+/** log_ready_early() - starts are not met yet, and it was no time to wait longer; @why: in words */
+void log_ready_early(struct log *l, const char *why)
+{
+	struct entry e = { 0 };
+
+	log_tell(l, &e, EVENT_READY_EARLY, "",
+		 arena_printf(&e.arena, "ready before starts are met: %s", why));
 }
 
 /** log_unpublished() - a report or the metrics could not be written; @error: negative errno */

@@ -36,6 +36,7 @@
 #define MSG_BUS_LOST "16e0c69adfb1445d8fda4b3422a39fcf"
 #define MSG_BUS_BACK "f40a3790d8ee41bbb066b2d4b2b7384b"
 #define MSG_GATE_UNUSABLE "5fe0b66bcbc24829847d179a8b0effbd"
+#define MSG_READY_EARLY "cf99cc25ac344c20817197827d6dd710"
 #define MSG_CYCLE_FAILURES "515e80e0aca844e6a8f11277599b9bc5"
 #define MSG_CYCLE_IN_ORDER "90eb3e2fdbe3452693d27999fcca3d62"
 #define MSG_UNPUBLISHED "993a615691004af9be0f088e3d6e81a5"
@@ -92,6 +93,7 @@ void log_helper_back(struct log *l, const char *helper);
 void log_bus_lost(struct log *l, int error);
 void log_bus_back(struct log *l);
 void log_gate_unusable(struct log *l, const char *why);
+void log_ready_early(struct log *l, const char *why);
 void log_reclaimed(struct log *l, const char *unit, int32_t pid, const char *comm, int64_t given_kb,
 		   int error);
 void log_cycle(struct log *l, const struct plan *plan);

@@ -128,8 +128,8 @@ static size_t size_of(uint32_t type)
  * @c: connected
  * @ret: the message; its texts terminated
  *
- * Return: 1; 0 when there is none just now; -ECONNRESET when the other end is gone; -EBADMSG;
- * another negative errno.
+ * Return: 1; 0 when there is none just now; -ECONNRESET when the other end is gone;
+ * -EPROTONOSUPPORT when it is of another version; -EBADMSG; another negative errno.
  */
 int starts_client_read(struct starts_client *c, union starts_message *ret)
 {
@@ -140,8 +140,9 @@ int starts_client_read(struct starts_client *c, union starts_message *ret)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	if (n == 0)
 		return -ECONNRESET;
-	if ((size_t)n < sizeof(m.head) || m.head.version != STARTS_WIRE_VERSION ||
-	    (size_t)n != size_of(m.head.type))
+	if ((size_t)n >= sizeof(m.head) && m.head.version != STARTS_WIRE_VERSION)
+		return -EPROTONOSUPPORT;
+	if ((size_t)n < sizeof(m.head) || (size_t)n != size_of(m.head.type))
 		return -EBADMSG;
 	m.event.unit[sizeof(m.event.unit) - 1] = '\0';
 	*ret = m;

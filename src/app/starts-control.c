@@ -11,6 +11,7 @@
 
 #define BUSY_MS 50
 #define SEND_MS 100
+#define GIVE_WAY_MS 500
 #define NICE -15
 
 static void lose_client(struct control *c)
@@ -140,12 +141,16 @@ static int add_entry(struct control *c, const struct starts_entry *e)
 	return 0;
 }
 
-/* Returns -EBADMSG when the client does not keep to the rules. */
+/*
+ * Returns -EBADMSG when the client does not keep to the rules, -EPROTONOSUPPORT when he has others.
+ */
 static int take(struct control *c, const struct starts_head *h, size_t size)
 {
 	struct starts_table *t = c->next;
 
-	if (size < sizeof(*h) || h->version != STARTS_WIRE_VERSION ||
+	if (size >= sizeof(*h) && h->version != STARTS_WIRE_VERSION)
+		return -EPROTONOSUPPORT;
+	if (size < sizeof(*h) ||
 	    size != (h->type == STARTS_ENTRY ? sizeof(struct starts_entry) : sizeof(*h)))
 		return -EBADMSG;
 	switch (h->type) {
@@ -163,7 +168,10 @@ static int take(struct control *c, const struct starts_head *h, size_t size)
 	}
 }
 
-/* Returns -ENOMEM; what the client does wrong costs it the connection. */
+/*
+ * What the client does wrong costs it the connection. Returns 1 when it is of another version than
+ * we are, and may find one of its own in our place; -ENOMEM.
+ */
 static int hear(struct control *c)
 {
 	union {
@@ -182,20 +190,29 @@ static int hear(struct control *c)
 			return r;
 		if (r < 0)
 			lose_client(c);
+		if (r == -EPROTONOSUPPORT && c->gives_way)
+			return 1;
 	}
 	return 0;
 }
 
-/* The last one who came is who is told; only root is. */
-static void welcome(struct control *c)
+/*
+ * The last one who came is who is told; only root is. Returns 1 when our program was replaced: then
+ * he is left to the new one, for which he waits in the queue of the socket, and sees no change.
+ */
+static int welcome(struct control *c)
 {
-	int fd = seqpacket_accept(c->listener, 0);
+	int fd;
 
+	if (c->gives_way && self_is_replaced(&c->self))
+		return 1;
+	fd = seqpacket_accept(c->listener, 0);
 	if (fd < 0)
-		return;
+		return 0;
 	lose_client(c);
 	c->client = fd;
 	tell_state(c);
+	return 0;
 }
 
 /* A start is over; who waits for that? */
@@ -246,11 +263,29 @@ static bool collect(struct control *c)
 	return left;
 }
 
+/*
+ * No start is met any more, and none is left in the middle: who is being set is waited for, who is
+ * held is let go as ever, and at the latest when we end.
+ */
+static void give_way(struct control *c)
+{
+	const struct starts_table none = { 0 };
+	struct starts *s = c->starts;
+	const uint64_t until = monotonic_ns() + GIVE_WAY_MS * STARTS_NS_PER_MS;
+
+	lose_client(c);
+	if (s->table)
+		starts_table_disarm(s->table, &none, s->groups);
+	while ((collect(c) || starts_pool_busy(s)) && monotonic_ns() < until)
+		(void)usleep(1000);
+}
+
 /**
  * starts_control_run() - talks to thpd, and sees to all that can wait
  * @c: the thread that reads events has begun
  *
- * Return: 0 when the only client there can be has gone; negative errno.
+ * Return: 0 when the only client there can be has gone, or another program is to take over;
+ * negative errno.
  */
 int starts_control_run(struct control *c)
 {
@@ -281,13 +316,15 @@ int starts_control_run(struct control *c)
 			tell_state(c);
 		if (fds[1].revents)
 			r = hear(c);
-		if (fds[2].revents)
-			welcome(c);
+		if (r == 0 && fds[2].revents)
+			r = welcome(c);
 		if (r == 0 && fds[3].revents && path_watch_read(&c->watch)) {
 			struct starts_table *copy = starts_table_copy(s->table);
 
 			r = copy ? use(c, copy) : -ENOMEM;
 		}
 	}
-	return r;
+	if (r > 0)
+		give_way(c);
+	return r < 0 ? r : 0;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What thpd and thpd-starts say to each other: one of these a message, over SOCK_SEQPACKET. */
+/*
+ * What thpd and thpd-starts say to each other: one of these a message, over SOCK_SEQPACKET. Who
+ * gets another version than his own reads nothing but that; thpd-starts gives way then.
+ */
 #ifndef THPD_APP_STARTS_WIRE_H
 #define THPD_APP_STARTS_WIRE_H
 

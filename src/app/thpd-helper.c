@@ -34,20 +34,30 @@ static bool have_socket(void)
 	       type == SOCK_SEQPACKET && fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-/* A process for each connection: what goes wrong in one, the others do not notice. */
-static int serve_in_child(int fd, pid_t parent)
-{
-	pid_t pid = fork();
+/* Who is connected, and the process that serves him. */
+struct connection {
+	pid_t pid; /* 0: none */
+	int fd;	   /* -1: he has gone; his process may still be at work */
+};
 
-	if (pid < 0)
-		return -errno;
-	if (pid > 0)
-		return 0;
+/* A process for each connection: what goes wrong in one, the others do not notice. */
+static void serve_in_child(struct connection *all, size_t i, pid_t parent)
+{
+	all[i].pid = fork();
+	if (all[i].pid > 0)
+		return;
+	if (all[i].pid < 0) {
+		all[i] = (struct connection){ .fd = close_fd(all[i].fd) };
+		return;
+	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
 	(void)close(LISTEN_FD);
-	_exit(helper_serve(fd) < 0);
+	for (size_t other = 0; other < CONNECTIONS_MAX; other++)
+		if (other != i)
+			(void)close_fd(all[other].fd);
+	_exit(helper_serve(all[i].fd) < 0);
 }
 
 static void child_ended(int sig)
@@ -55,41 +65,79 @@ static void child_ended(int sig)
 	(void)sig;
 }
 
-/* Takes the children that have ended; returns how many are left. */
-static unsigned int reap(unsigned int children)
+/* Takes the children that have ended: who was served by one is to see its end. */
+static void reap(struct connection *all)
 {
-	while (children > 0 && waitpid(-1, NULL, WNOHANG) > 0)
-		children--;
-	return children;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+			if (all[i].pid == pid) {
+				(void)close_fd(all[i].fd);
+				all[i] = (struct connection){ .fd = -1 };
+			}
 }
 
-/* Until nobody is connected any more: the next one has us started again. */
-static int run(void)
+/*
+ * Waits until anything happens; returns whether somebody wants to be connected, or negative errno.
+ * The listening socket comes first: when a thpd that was started again is seen to wait there, the
+ * end of the one before, which was earlier, is seen with it.
+ */
+static int wait_for_news(struct connection *all)
 {
-	unsigned int children = 0;
-	bool served = false;
-	sigset_t none, chld;
+	struct pollfd fds[1 + CONNECTIONS_MAX] = { { .fd = -1, .events = POLLIN } };
+	sigset_t none;
 
 	(void)sigemptyset(&none);
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		fds[1 + i].fd = all[i].fd;
+		if (all[i].pid == 0)
+			fds[0].fd = LISTEN_FD;
+	}
+	if (ppoll(fds, ARRAY_SIZE(fds), NULL, &none) < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (fds[1 + i].revents)
+			all[i].fd = close_fd(all[i].fd);
+	return fds[0].revents != 0;
+}
+
+/*
+ * Until nobody is connected any more, though a process may still be at work for who was: who comes
+ * then has us started again, and if the program was replaced meanwhile, that is the new one.
+ */
+static int run(void)
+{
+	struct connection all[CONNECTIONS_MAX];
+	bool served = false;
+	sigset_t chld;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		all[i] = (struct connection){ .fd = -1 };
 	(void)sigemptyset(&chld);
 	(void)sigaddset(&chld, SIGCHLD);
 	(void)sigprocmask(SIG_BLOCK, &chld, NULL);
-	while (children > 0 || !served) {
-		struct pollfd p = { .fd = children < CONNECTIONS_MAX ? LISTEN_FD : -1,
-				    .events = POLLIN };
-		_cleanup_close_ int fd = -1;
+	for (;;) {
+		size_t connected = 0, room = 0;
+		int wanted = wait_for_news(all);
 
-		if (ppoll(&p, 1, NULL, &none) < 0 && errno != EINTR)
-			return -errno;
-		children = reap(children);
-		if (p.revents)
-			fd = seqpacket_accept(LISTEN_FD, 0);
-		if (fd < 0 || serve_in_child(fd, getpid()) < 0)
-			continue;
-		served = true;
-		children++;
+		if (wanted < 0)
+			return wanted;
+		reap(all);
+		for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+			connected += all[i].fd >= 0;
+			if (all[i].pid == 0)
+				room = i;
+		}
+		if (served && connected == 0)
+			return 0;
+		if (wanted)
+			all[room].fd = seqpacket_accept(LISTEN_FD, 0);
+		if (wanted && all[room].fd >= 0) {
+			serve_in_child(all, room, getpid());
+			served = true;
+		}
 	}
-	return 0;
 }
 
 int main(int argc, char **argv)

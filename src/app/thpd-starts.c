@@ -19,17 +19,20 @@
 #include "config.h"
 
 static const char usage[] =
-	"Usage: thpd-starts [--fd=N | --listen=PATH] [--bound=MS]\n"
+	"Usage: thpd-starts [--fd=N | --listen=PATH] [--bound=MS] [--give-way]\n"
 	"Sets the THP flag of services as they start; thpd(8) tells it which.\n\n"
 	"  --fd=N         socket to be used, listening or connected; default: the service\n"
 	"                 manager's\n"
 	"  --listen=PATH  socket to be made\n"
-	"  --bound=MS     how long the start of a program may wait, default 10\n";
+	"  --bound=MS     how long the start of a program may wait, default 10\n"
+	"  --give-way     end when the program was replaced, or thpd is of another version,\n"
+	"                 and thpd connects: the service manager then starts what is there\n";
 
 struct options {
 	int fd;
 	const char *listen;
 	uint64_t bound_ms;
+	bool give_way;
 };
 
 static int fail(const char *what, int r)
@@ -52,6 +55,8 @@ static int parse(int argc, char **argv, struct options *ret)
 		} else if ((value = startswith(argv[i], "--bound=")) &&
 			   parse_uint(value, 60000, &n) == 0 && n > 0) {
 			ret->bound_ms = n;
+		} else if (streq(argv[i], "--give-way")) {
+			ret->give_way = true;
 		} else if (streq(argv[i], "--help")) {
 			(void)fputs(usage, stdout);
 			return 1;
@@ -122,6 +127,9 @@ int main(int argc, char **argv)
 	r = open_socket(&o, &control);
 	if (r < 0)
 		return fail("no socket", r);
+	control.gives_way = o.give_way;
+	/* Where it is not known, it is never replaced. */
+	(void)self_find(&control.self);
 	starts.bound_ns = o.bound_ms * STARTS_NS_PER_MS;
 	r = starts_guard_fork();
 	if (r < 0)

@@ -3,12 +3,16 @@
  * thpd's end of the line to thpd-starts: sends a table, and says what comes back until it is killed.
  *
  * usage: starts-drive SOCKET [watch|gate FLAG UNIT PATH]...
+ *        starts-drive SOCKET version N
+ *
+ * The second one begins a table in another version of the protocol.
  */
 #include <err.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "app/starts-client.h"
 #include "sys/inject.h"
@@ -51,13 +55,20 @@ int main(int argc, char **argv)
 
 	if (r < 0)
 		errx(2, "cannot connect: %s", strerror(-r));
+	if (argc == 4 && streq(argv[2], "version")) {
+		const struct starts_head begin = { .version = (uint32_t)atoi(argv[3]),
+						   .type = STARTS_BEGIN };
+
+		if (send(c.fd, &begin, sizeof(begin), MSG_NOSIGNAL) < 0)
+			err(2, "send");
+	}
 	for (int i = 2; i + 3 < argc; i += 4) {
 		r = starts_client_add(&c, argv[i + 3], argv[i + 2], atoi(argv[i + 1]),
 				      streq(argv[i], "gate") ? EXEC_GATE : EXEC_WATCH);
 		if (r < 0)
 			errx(2, "%s: %s", argv[i + 3], strerror(-r));
 	}
-	while ((r = argc > 2 ? starts_client_send(&c) : 0) > 0) {
+	while ((r = argc > 4 ? starts_client_send(&c) : 0) > 0) {
 		struct pollfd fd = { .fd = c.fd, .events = POLLOUT };
 
 		(void)poll(&fd, 1, -1);

@@ -360,8 +360,13 @@ START_TEST(the_rest_has_words)
 	log_gate_unusable(&l, "no fanotify");
 	ck_assert_has(said(), "MESSAGE=starts cannot be held here: no fanotify; they are watched "
 			      "instead\n");
+	log_ready_early(&l, "thpd-starts does not answer");
+	ck_assert_has(said(), "MESSAGE=ready before starts are met: thpd-starts does not answer\n");
 	log_helper_lost(&l, "thpd-helper", 0);
 	ck_assert_has(said(), "MESSAGE=thpd-helper is lost: it has ended; tried again\n");
+	log_helper_lost(&l, "thpd-starts", -EPROTONOSUPPORT);
+	ck_assert_has(said(), "MESSAGE=thpd-starts is lost: it speaks another version of the "
+			      "protocol than this thpd; tried again\n");
 	log_bus_lost(&l, -ECONNREFUSED);
 	ck_assert_has(said(), "MESSAGE=systemd cannot be asked: Connection refused; tried again\n");
 	log_unpublished(&l, "/x/thpd.prom", -ENOENT);
@@ -521,6 +526,7 @@ static int send_all(const char *how)
 	log_bus_lost(&l, -ECONNRESET);
 	log_bus_back(&l);
 	log_gate_unusable(&l, "its self-test failed");
+	log_ready_early(&l, "thpd-starts does not answer");
 	log_cycle(&l, &plan);
 	plan.items.n = plan.units.n = 0;
 	log_cycle(&l, &plan);

@@ -7,6 +7,7 @@
 #include "app/starts-client.h"
 #include "app/starts-table.h"
 #include "sys/pathwatch.h"
+#include "sys/self.h"
 
 static struct arena scratch;
 static struct path_watch watch = PATH_WATCH_NONE;
@@ -193,6 +194,35 @@ START_TEST(a_copy_is_not_marked)
 }
 END_TEST
 
+START_TEST(a_program_knows_that_it_was_replaced)
+{
+	static const struct self unknown;
+	struct self own, self = { .path = "" };
+	struct stat st;
+
+	ck_assert_int_eq(self_find(&own), 0);
+	ck_assert(!self_is_replaced(&own));
+	ck_assert(!self_is_replaced(&unknown));
+
+	(void)snprintf(self.path, sizeof(self.path), "%s",
+		       tree_path(&scratch, tree, "bin/program"));
+	tree_add(tree, "bin/new", "2");
+	ck_assert_int_eq(chmod(self.path, 0755), 0);
+	ck_assert_int_eq(stat(self.path, &st), 0);
+	self.dev = st.st_dev;
+	self.ino = st.st_ino;
+	ck_assert(!self_is_replaced(&self));
+	move("bin/program", "bin/old");
+	ck_assert_msg(!self_is_replaced(&self), "there is nobody who could take over");
+	move("bin/new", "bin/program");
+	ck_assert_msg(!self_is_replaced(&self), "what is there cannot be started");
+	ck_assert_int_eq(chmod(self.path, 0755), 0);
+	ck_assert(self_is_replaced(&self));
+	move("bin/old", "bin/program");
+	ck_assert(!self_is_replaced(&self));
+}
+END_TEST
+
 static struct starts_client client = STARTS_CLIENT_NONE;
 static int other = -1;
 
@@ -274,7 +304,10 @@ START_TEST(what_is_said_is_checked)
 	ck_assert_int_eq(starts_client_read(&client, &m), -EBADMSG);
 	e.head.version++;
 	ck_assert_int_eq(send(other, &e, sizeof(e), 0), (ssize_t)sizeof(e));
-	ck_assert_int_eq(starts_client_read(&client, &m), -EBADMSG);
+	ck_assert_int_eq(starts_client_read(&client, &m), -EPROTONOSUPPORT);
+	/* Its messages may be of other sizes. */
+	ck_assert_int_eq(send(other, &e, sizeof(e.head), 0), (ssize_t)sizeof(e.head));
+	ck_assert_int_eq(starts_client_read(&client, &m), -EPROTONOSUPPORT);
 	other = close_fd(other);
 	ck_assert_int_eq(starts_client_read(&client, &m), -ECONNRESET);
 }
@@ -294,6 +327,7 @@ int main(void)
 	tcase_add_test(c, what_is_not_there_may_come);
 	tcase_add_test(c, a_directory_may_go);
 	tcase_add_test(c, links_may_go_round);
+	tcase_add_test(c, a_program_knows_that_it_was_replaced);
 
 	c = new_case(s, "table");
 	tcase_add_test(c, what_is_found_is_of_that_file_and_unit);

@@ -160,6 +160,40 @@ is "its watchdog is content" "$(property thpd NRestarts)" 0
 systemctl -q unmask --runtime thpd-helper.socket
 check "restarted with the helper" systemctl restart thpd
 
+# halt: thpd-starts is stopped as a whole. Of its two processes the first one ends the other one when it
+# sees that stopped: it is the first to stop, and the last to go on.
+halt() {
+	watching=$(pid_of thpd-starts)
+	halted=$(grep -vx "$watching" /sys/fs/cgroup/system.slice/thpd-starts.service/cgroup.procs) &&
+		kill -STOP "$watching" && kill -STOP "$halted"
+}
+go_on() {
+	kill -CONT "$halted" && kill -CONT "$watching"
+}
+# too_early: how often the daemon was ready before it could meet starts
+too_early() {
+	journalctl --sync >/dev/null 2>&1
+	journalctl -b --no-pager -o cat -u thpd.service | grep -c "^ready before starts are met: thpd-starts does not answer"
+}
+is "it has always waited for thpd-starts" "$(too_early)" 0
+halt || fail "thpd-starts is stopped"
+check "with a stopped thpd-starts it is restarted" timeout 5 systemctl restart thpd
+check "and says that it was no time to wait" eventually sh -c '[ "$(journalctl -b --no-pager -o cat -u thpd.service |
+	grep -c "^ready before starts are met: thpd-starts does not answer")" = 1 ]'
+go_on || fail "it goes on"
+systemctl restart demo
+check "starts are met" eventually has_flag demo
+sed 's/thp = disable/thp = disable  start = gate/' /t/good.conf >/etc/thpd/thpd.conf
+halt || fail "thpd-starts is stopped again"
+systemctl restart --no-block thpd
+sleep 3
+is "with a rule that asks for the gate, it waits longer" "$(property thpd ActiveState)" activating
+go_on || fail "it goes on again"
+check "and not longer than it has to" eventually systemctl is-active -q thpd
+is "which is nothing to be told" "$(too_early)" 1
+cp /t/good.conf /etc/thpd/thpd.conf
+check "without such a rule again" systemctl reload thpd
+
 # --- rules that are gone, and a daemon that only reports
 
 policy "verify_interval = 3600
@@ -176,9 +210,16 @@ check "but told as drifted" eventually sh -c "thpctl status | grep -q 'demo@a.*d
 cp /t/good.conf /etc/thpd/thpd.conf
 check "a policy that sets is loaded" systemctl reload thpd
 check "it sets what runs" eventually has_flag demo@a
-systemctl stop thpd
 policy "host { enabled = $enabled }"
-check "started without rules" systemctl start thpd
+starts=$(pid_of thpd-starts)
+pid=$(pid_of thpd)
+kill -KILL "$pid"
+# shellcheck disable=SC2317 # called by way of eventually
+another() {
+	[ "$(pid_of thpd)" != "$pid" ] && systemctl is-active -q thpd
+}
+check "killed, and started again without rules" eventually another
+is "it is still the same thpd-starts" "$(pid_of thpd-starts)" "$starts"
 systemctl restart demo@a
 sleep 0.3
 is "nobody goes on with the rules of before" "$(flag "$(pid_of demo@a)")" 1

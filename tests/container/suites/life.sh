@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The life of a service, with the daemon beside it: its program replaced while it runs, its unit changed,
-# the manager reloaded and executed anew, the first instance of a template, users' services; and the
-# daemon's own programs replaced.
+# the manager reloaded and executed anew, the first instance of a template, users' services; the daemon's
+# own programs replaced, and its end.
 # shellcheck disable=SC2119,SC2317 # called by way of eventually
 # shellcheck source=tests/container/inside.sh
 . "${srcdir:?}/tests/container/inside.sh"
@@ -32,6 +32,23 @@ counts() {
 replace() {
 	cp "$1" "$1.new" && mv "$1.new" "$1"
 }
+# is_new UNIT FILE: its processes run what is installed now
+is_new() {
+	is_old=$(while read -r is_pid; do
+		[ "$(stat -L -c %d:%i "/proc/$is_pid/exe")" = "$(stat -c %d:%i "$2")" ] || echo "$is_pid"
+	done <"/sys/fs/cgroup$(property "$1" ControlGroup)/cgroup.procs") && [ -z "$is_old" ]
+}
+# started_at_once NAME UNIT: a start right now, by the gate
+started_at_once() {
+	at_once=$(counts gated)
+	starts_in_time "$1" "$2"
+	sleep 1.5
+	is "it was held for it" "$(counts gated)" $((at_once + 1))
+}
+all_stopped() {
+	[ -z "$(systemctl list-units --plain --no-legend --state=active,activating,deactivating \
+		'thpd.*' 'thpd-helper.*' 'thpd-starts.*')" ]
+}
 quiet_settled() {
 	[ "$(setting enabled)" = "$enabled" ]
 }
@@ -44,6 +61,8 @@ cp /usr/bin/sleep /usr/local/bin/life-b
 cp /usr/bin/sleep /usr/local/bin/life-c
 for u in life-plain:a life-gate:a life@:b life-gate@:c; do
 	unit "${u%:*}.service" <<-U
+		[Unit]
+		StartLimitIntervalSec=0
 		[Service]
 		ExecStart=/usr/local/bin/life-${u#*:} 1000
 	U
@@ -122,22 +141,74 @@ is "a user's service of that name is left alone" "$(
 	fi)" 1
 
 # thpd's own programs are replaced under it, as by an upgrade: nothing happens until it is restarted.
-for program in /usr/sbin/thpd /usr/libexec/thpd/thpd-helper /usr/libexec/thpd/thpd-starts; do
-	replace $program
+parts="thpd:/usr/sbin/thpd thpd-helper:/usr/libexec/thpd/thpd-helper thpd-starts:/usr/libexec/thpd/thpd-starts"
+for part in $parts; do
+	replace "${part#*:}"
 done
 echo "$wrong" >$thp/enabled
 check "with its programs replaced, a write is undone" eventually quiet_settled
 starts_in_time "and a start has its flag" life-plain
 pid=$(pid_of life-plain)
+starts=$(pid_of thpd-starts)
 check "a reload works" systemctl reload thpd
-check "restarted" systemctl restart thpd
-check "it is the new program" runs thpd /usr/sbin/thpd
-is "the service was not disturbed" "$(pid_of life-plain) $(flag "$pid")" "$pid 0"
+is "and nobody was replaced" "$(pid_of thpd-starts)" "$starts"
+for again in "" ", again"; do
+	check "restarted$again" systemctl restart thpd
+	started_at_once "the next start is behind the gate$again" life-gate
+	for part in $parts; do
+		check "${part%:*}: it is the new program$again" is_new "${part%:*}" "${part#*:}"
+	done
+	is "nobody was missed$again" "$(thpctl status | grep -E 'lost|unusable')" ""
+	is "the service was not disturbed$again" "$(pid_of life-plain) $(flag "$pid")" "$pid 0"
+	[ -n "$again" ] || starts=$(pid_of thpd-starts)
+done
+is "what is not replaced goes on" "$(pid_of thpd-starts)" "$starts"
 starts_in_time "and the next start has its flag" life-plain
 echo "$wrong" >$thp/enabled
 check "a write is undone" eventually quiet_settled
+
+# In a storm of starts: each goes on.
+: >"$tmp/storm"
+storms=
+for n in 1 2 3 4; do
+	(while [ -e "$tmp/storm" ]; do systemctl restart "life-gate@storm$n" || echo "$n" >>"$tmp/broken"; done) &
+	storms="$storms $!"
+done
+for _ in 1 2 3 4; do
+	replace /usr/libexec/thpd/thpd-starts
+	check "in a storm of starts: restarted" systemctl restart thpd
+	check "in a storm of starts: thpd-starts is the new program" eventually is_new thpd-starts /usr/libexec/thpd/thpd-starts
+done
+rm "$tmp/storm"
+# shellcheck disable=SC2086 # pids
+wait $storms
+is "each start went on" "$(cat "$tmp/broken" 2>/dev/null)" ""
+
+# thpd is killed, and not there again for a while: starts go on being met.
+mkdir -p /run/systemd/system/thpd.service.d
+printf '[Service]\nRestartSec=3\n' >/run/systemd/system/thpd.service.d/later.conf
+systemctl daemon-reload
+starts=$(pid_of thpd-starts)
+kill -KILL "$(pid_of thpd)"
+starts_in_time "thpd is killed: a start has its flag" life-gate
+is "there is no thpd meanwhile" "$(pid_of thpd)" 0
+check "until it is started again" eventually systemctl is-active -q thpd
+is "and met by the same thpd-starts" "$(pid_of thpd-starts)" "$starts"
+starts_in_time "which sets the next one, too" life-gate
+good=$(cat /etc/thpd/thpd.conf)
+policy "host { enabled = sometimes }"
+check "restarted with a bad policy, it does not start" sh -c '! systemctl restart thpd 2>/dev/null'
+starts_in_time "starts are met by the last good one" life-gate
+policy "$good"
+check "restarted with the good one" systemctl restart thpd
+is "still the same thpd-starts" "$(pid_of thpd-starts)" "$starts"
+
 is "no unit has failed" "$(systemctl --failed --plain --no-legend | grep -v systemd-)" ""
 
-systemctl stop thpd thpd-starts.service thpd-starts.socket
+check "stopped" systemctl stop thpd
+check "nothing of it runs any more" eventually all_stopped
+systemctl restart life-gate
+sleep 0.3
+is "and a start has no flag" "$(flag "$(pid_of life-gate)")" 1
 thpctl restore >/dev/null
 finish
