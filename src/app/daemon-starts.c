@@ -5,6 +5,7 @@
  */
 #include "app/daemon.h"
 
+#include "engine/originals.h"
 #include "engine/records.h"
 #include "plan/resolve-starts.h"
 #include "sys/units.h"
@@ -353,9 +354,33 @@ int daemon_starts_begin(struct daemon *d)
 	return r < 0 ? r : e;
 }
 
+/*
+ * Nobody writes down any more what was set up to now, and no cycle will. `thpctl reclaim` may hold
+ * the lock for long: then it is lost, as it is when we are killed.
+ */
+static void record_the_last(struct daemon *d)
+{
+	const struct root live = ROOT_LIVE;
+	_cleanup_close_ int lock = -1;
+	union starts_message m;
+	int r = 0;
+
+	while (d->starts.fd >= 0 && starts_client_read(&d->starts, &m) > 0)
+		if (m.head.type == STARTS_EVENT)
+			take_event(d, &m.event);
+	if (d->started.n == 0)
+		return;
+	for (int i = 0; i < 20 && (lock = state_try_lock(&live)) == -EWOULDBLOCK; i++)
+		(void)usleep(50000);
+	r = lock < 0 ? lock : daemon_record_starts(d);
+	if (r < 0)
+		log_trouble(&d->log, r, "flags of services just started are not on record");
+}
+
 /** daemon_starts_end() - ends it; thpd-starts goes on with its table */
 void daemon_starts_end(struct daemon *d)
 {
+	record_the_last(d);
 	d->units_io = sd_event_source_unref(d->units_io);
 	unitwatch_close(d->units);
 	d->starts_io = sd_event_source_unref(d->starts_io);
