@@ -258,6 +258,27 @@ static int no_lock(const struct host *h, int error)
 	return trouble(h, 0, text);
 }
 
+/*
+ * A write that was put back at once: the daemon does that, until it has loaded the policy, too.
+ * Whoever pushes a policy and applies it by hand is told so.
+ */
+static void blame_daemon(struct host *h)
+{
+	struct plan_item *it;
+
+	array_foreach(it, &h->plan.items) {
+		_cleanup_daemon_seen_ struct daemon_seen seen = { 0 };
+
+		if (it->outcome != OUTCOME_REJECTED || it->error || !it->found || !it->now ||
+		    !streq(it->found, it->now))
+			continue;
+		daemon_look(&h->root, realtime_us(), &seen);
+		if (seen.view.state == DAEMON_RUNNING || seen.view.state == DAEMON_LATE)
+			it->note = "put back at once; thpd runs, and goes by the policy that it has "
+				   "loaded: systemctl reload thpd";
+	}
+}
+
 /** verb_apply() - brings the settings to the policy; saves first what was there */
 int verb_apply(struct host *h, const struct report_style *style)
 {
@@ -292,6 +313,7 @@ int verb_apply(struct host *h, const struct report_style *style)
 	r = apply_settings(&h->root, h->knobs, &h->plan);
 	if (r < 0)
 		return trouble(h, r, "not all settings could be applied");
+	blame_daemon(h);
 	r = services_set(h);
 	if (r >= 0)
 		r = services_reclaim(h);

@@ -138,6 +138,15 @@ hostname "$name"
 cp /t/good.conf /etc/thpd/thpd.conf
 check "reloaded by its old name" systemctl reload thpd
 
+# --- applied by hand before the daemon has the new policy
+
+policy "host { enabled = $wrong }"
+# It may have read its value back before the daemon has put back the other one.
+check "apply says who puts back what it has set, and what to do" eventually sh -c \
+	'thpctl apply | grep -q "enabled .* rejected .*put back at once; thpd runs.*systemctl reload thpd"'
+check "it is as the daemon has it" eventually settled enabled "$enabled"
+cp /t/good.conf /etc/thpd/thpd.conf
+
 # --- a part that does not answer, or cannot be reached, holds up nothing else
 
 helper=/sys/fs/cgroup/system.slice/thpd-helper.service/cgroup.procs
