@@ -274,8 +274,8 @@ static void blame_daemon(struct host *h)
 			continue;
 		daemon_look(&h->root, realtime_us(), &seen);
 		if (seen.view.state == DAEMON_RUNNING || seen.view.state == DAEMON_LATE)
-			it->note = "put back at once; thpd runs, and goes by the policy that it has "
-				   "loaded: systemctl reload thpd";
+			it->note = "put back at once; thpd runs, and goes by the policy that it "
+				   "has loaded: systemctl reload thpd";
 	}
 }
 

@@ -510,6 +510,7 @@ static int send_all(const char *how)
 		l.sink = log_stderr;
 	log_started(&l, NULL);
 	log_policy_loaded(&l, &p, &plan);
+	log_units_reloaded(&l, 2, "/run/systemd/generator/a.service.d/50-thpd.conf");
 	log_reload_refused(&l, "/etc/thpd/thpd.conf:7: unknown key 'x'\n");
 	log_setting(&l, &dr);
 	dr.outcome = OUTCOME_DRIFTED;

@@ -220,6 +220,7 @@ cp /t/good.conf /etc/thpd/thpd.conf
 check "a policy that sets is loaded" systemctl reload thpd
 check "it sets what runs" eventually has_flag demo@a
 policy "host { enabled = $enabled }"
+check "starts are met again" eventually systemctl is-active -q thpd-starts
 starts=$(pid_of thpd-starts)
 pid=$(pid_of thpd)
 kill -KILL "$pid"
