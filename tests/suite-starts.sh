@@ -357,7 +357,10 @@ if echo 4 >/proc/sys/fs/fanotify/max_queued_events 2>/dev/null; then
 	kill -STOP "$guard" "$gate"
 	launch plain 20 1 a.service plain
 	unflagged "watch: stopped, the queue full: starts go on"
-	kill -CONT "$gate" "$guard"
+	# Who watches it finds it alive.
+	kill -CONT "$gate"
+	sleep 0.1
+	kill -CONT "$guard"
 	check "watch: lost events are told" soon sh -c "grep -q 'overflows=[1-9]' '$tmp/events'"
 	stop
 	echo "$queued" >/proc/sys/fs/fanotify/max_queued_events
